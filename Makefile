@@ -1,0 +1,52 @@
+# Every target installs what it needs first; see tools/setup. Times of the stages are printed.
+PREFIX ?= /usr/local
+STAGE = start=$$(date +%s); stage() { echo "== $$1: $$(( $$(date +%s) - start )) s"; start=$$(date +%s); };
+
+.PHONY: demo test build install bench fuzz format lint external measure-scan clean
+
+build:
+	@tools/setup build
+	@cmake --preset release -DSTEELYARD_TESTS=OFF >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
+	@cmake --build build/release --target steelyard
+
+demo:
+	@set -e; $(STAGE) tools/setup build venv; stage "set-up"; \
+	$(MAKE) --no-print-directory build; stage "build"; \
+	tools/setup model; stage "model"; \
+	tools/demo; stage "vet"
+
+test:
+	@set -e; $(STAGE) tools/setup build test venv model; stage "set-up"; \
+	cmake --preset dev >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }; \
+	cmake --build build/dev; stage "build"; \
+	ctest --test-dir build/dev --output-on-failure -j 2; stage "tests"; \
+	cmake --preset asan >build/setup/configure-asan.log; cmake --build build/asan --target unit_tests; stage "build with sanitizers"; \
+	ctest --test-dir build/asan --output-on-failure -R '^unit$$'; stage "tests with sanitizers"
+
+install: build
+	cmake --install build/release --prefix $(PREFIX)
+
+bench measure-scan: build
+	@tools/setup venv model
+	@build/venv/bin/python bench/measure_scan.py build/release/steelyard
+
+fuzz:
+	@tools/setup build fuzz venv
+	@cmake --preset fuzz && cmake --build build/fuzz && tools/fuzz.sh $${SECONDS_EACH:-60}
+
+external: build
+	@tools/setup test external venv model
+	@tools/external
+
+format:
+	@tools/setup lint
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
+
+lint:
+	@tools/setup build test lint
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
+	@cmake --preset tidy >/dev/null && cmake --build build/tidy --target generated_headers 2>/dev/null; \
+	git ls-files 'src/*.cpp' | xargs -P 2 -n 4 clang-tidy-19 -p build/tidy --quiet
+
+clean:
+	rm -rf build

@@ -1,0 +1,33 @@
+// SHA-256 (FIPS 180-4) through OpenSSL's EVP, which uses the CPU's own instructions.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/bytes.hpp"
+
+namespace steelyard {
+
+// Feed with update(), end with finish(). Not thread-safe; one object per stream.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(Bytes bytes);
+  // 64 lowercase hex digits. The object may not be used afterwards.
+  std::string finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+std::string sha256(Bytes bytes);
+inline std::string sha256(std::string_view text) { return sha256(as_bytes(text)); }
+// Whether `text` is 64 lowercase hex digits.
+bool is_sha256(std::string_view text);
+
+}  // namespace steelyard

@@ -1,0 +1,22 @@
+#include <csignal>
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "cli/session.hpp"
+
+int main(int argc, char** argv) {
+  using namespace steelyard;
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    cli::Parsed parsed = cli::parse(argc, argv);
+    if (parsed.command == nullptr) return parsed.exit;
+    cli::Session session(std::move(parsed.arguments));
+    return parsed.command->run(session);
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "steelyard: out of memory\n");
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "steelyard: internal error: {}\n", error.what());
+  }
+  return cli::kError;
+}

@@ -1,0 +1,140 @@
+#include "cli/session.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdlib>
+
+#include "base/text.hpp"
+
+namespace steelyard::cli {
+namespace {
+
+u32 columns() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 60) return std::min<u32>(size.ws_col, 120);
+  return 100;
+}
+
+i64 milliseconds() {
+  using namespace std::chrono;
+  return duration_cast<std::chrono::milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+std::optional<std::string> ProcessEnvironment::variable(const std::string& name) const {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
+}
+
+i64 ProcessEnvironment::now() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+Result<scan::Services> Session::services() {
+  const std::string wanted = arguments_.value("sandbox", "best");
+  const auto mode = wanted == "strict" ? sandbox::Mode::strict : wanted == "off" ? sandbox::Mode::off : sandbox::Mode::best;
+  SY_TRY(zygote_, sandbox::Zygote::start(mode, {&scan::worker_task}));
+  scan::Services services{.environment = environment_, .zygote = *zygote_, .progress = {}};
+  if (!arguments_.has("no-cache")) {
+    std::filesystem::path folder;
+    if (const auto cache = environment_.variable("XDG_CACHE_HOME")) {
+      folder = *cache;
+    } else if (const auto home = environment_.variable("HOME")) {
+      folder = std::filesystem::path(*home) / ".cache";
+    }
+    if (folder.is_absolute()) {
+      digests_ = std::make_unique<io::DigestCache>(folder / "steelyard" / "digests");
+      store_ = std::make_unique<evidence::Store>(folder / "steelyard" / "evidence");
+      services.digests = digests_.get();
+      services.store = store_.get();
+    }
+  }
+  if (::isatty(STDERR_FILENO) == 1 && !arguments_.has("quiet")) {
+    services.progress = [this, started = milliseconds()](u64 done, u64 total) {
+      if (milliseconds() - started > 500) progress(done, total);
+    };
+  }
+  return services;
+}
+
+void Session::progress(u64 done, u64 total) {
+  const i64 now = milliseconds();
+  i64 last = progress_shown_;
+  if (done < total && (now - last < 100 || !progress_shown_.compare_exchange_strong(last, now))) return;
+  fmt::print(stderr, "\r\033[Kreading {} of {} ({}%)", text::human_bytes(done), text::human_bytes(total),
+             total == 0 ? 100 : done * 100 / total);
+  if (done >= total) fmt::print(stderr, "\r\033[K");
+  std::fflush(stderr);
+}
+
+Result<scan::Options> Session::scan_options() const {
+  scan::Options options;
+  options.hash = !arguments_.has("no-hash");
+  options.rehash = arguments_.has("rehash");
+  if (arguments_.has("jobs")) {
+    const std::string text = arguments_.value("jobs");
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), options.jobs);
+    if (error != std::errc{} || end != text.data() + text.size() || options.jobs == 0 || options.jobs > 256)
+      return fail(ErrorCode::usage, fmt::format("--jobs is \"{}\"; expected a number from 1 to 256", text::display(text, 32)));
+  }
+  return options;
+}
+
+report::Report Session::report(std::string command, std::string target) const {
+  report::Report report;
+  report.command = std::move(command);
+  report.target = std::move(target);
+  report.tool = STEELYARD_VERSION;
+  report.now = environment_.now();
+  return report;
+}
+
+bool Session::color(int descriptor) const {
+  const std::string when = arguments_.value("color", "auto");
+  if (when != "auto") return when == "always";
+  if (environment_.variable("NO_COLOR")) return false;
+  if (environment_.variable("CLICOLOR_FORCE")) return true;
+  return ::isatty(descriptor) == 1 && environment_.variable("TERM").value_or("dumb") != "dumb";
+}
+
+bool Session::deliver(const report::Report& report) {
+  const bool verbose = arguments_.has("verbose");
+  std::vector<std::pair<std::string, const report::Renderer*>> files;
+  for (const std::string& path : arguments_.all("output")) {
+    const report::Renderer* renderer = report::for_path(path);
+    if (renderer == nullptr) {
+      std::string endings;
+      for (const auto* known : report::all()) endings += fmt::format("{}{}", endings.empty() ? "" : ", ", known->extension);
+      (void)failed({ErrorCode::usage, fmt::format("--output {}: its ending names no format; expected one of {}", text::display(path), endings)});
+      return false;
+    }
+    files.emplace_back(path, renderer);
+  }
+  for (const auto& [path, renderer] : files) {
+    const auto written = io::write_atomically(path, renderer->render(report, {.color = false, .columns = 100, .verbose = verbose}));
+    if (!written) {
+      (void)failed(written.error());
+      return false;
+    }
+  }
+  if (arguments_.has("quiet")) return true;
+  const report::Renderer* renderer = report::find(arguments_.value("format", "text"));
+  const std::string text = renderer->render(report, {.color = color(STDOUT_FILENO), .columns = columns(), .verbose = verbose});
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    (void)failed({ErrorCode::io, "standard output: the report could not be written"});
+    return false;
+  }
+  return true;
+}
+
+int Session::failed(const Error& error) const {
+  fmt::print(stderr, "steelyard: {}\n", error.message);
+  return kError;
+}
+
+}  // namespace steelyard::cli

@@ -1,0 +1,151 @@
+#include "io/file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/sha256.hpp"
+#include "base/text.hpp"
+
+namespace steelyard::io {
+namespace {
+
+constexpr std::size_t kHashWindow = 256 * 1024;  // fits the second-level cache
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+std::string shown(const std::filesystem::path& path) { return text::display(path.string()); }
+
+std::string_view kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISSOCK(mode)) return "a socket";
+  if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
+  return "not a regular file";
+}
+
+i64 nanoseconds(const timespec& time) { return i64{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+
+Stat from(const struct stat& s) {
+  return {s.st_dev, s.st_ino, static_cast<u64>(s.st_size), nanoseconds(s.st_mtim), nanoseconds(s.st_ctim)};
+}
+
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+bool write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<File> File::open(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return fail(ErrorCode::io, fmt::format("{}: cannot open: {}", shown(path), reason(errno)));
+  struct stat s {};
+  if (::fstat(fd, &s) != 0) {
+    const int error = errno;
+    ::close(fd);
+    return fail(ErrorCode::io, fmt::format("{}: cannot stat: {}", shown(path), reason(error)));
+  }
+  if (!S_ISREG(s.st_mode)) {
+    ::close(fd);
+    return fail(ErrorCode::io, fmt::format("{}: expected a regular file, found {}", shown(path), kind_of(s.st_mode)));
+  }
+  return File(fd, from(s));
+}
+
+File::~File() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+File::File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), stat_(other.stat_) {}
+
+File& File::operator=(File&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(stat_, other.stat_);
+  return *this;
+}
+
+std::size_t File::read(u64 offset, std::span<std::byte> out) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t count = ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+bool File::unchanged() const {
+  struct stat s {};
+  return ::fstat(descriptor_, &s) == 0 && from(s) == stat_;
+}
+
+std::string hash(const File& file, const std::function<void(u64)>& progress) {
+  ::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  Sha256 digest;
+  std::vector<std::byte> window(kHashWindow);
+  for (u64 at = 0; at < file.size();) {
+    const std::size_t count = file.read(at, std::span(window).first(std::min<u64>(kHashWindow, file.size() - at)));
+    if (count == 0) return {};
+    digest.update(Bytes(window).first(count));
+    at += count;
+    if (progress) progress(at);
+  }
+  return digest.finish();
+}
+
+Result<bool> write_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode) {
+  std::error_code error;
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  if (!std::filesystem::exists(folder, error)) {
+    const mode_t mask = ::umask(0077);
+    std::filesystem::create_directories(folder, error);
+    ::umask(mask);
+    if (error) return fail(ErrorCode::io, fmt::format("{}: cannot create: {}", shown(folder), error.message()));
+  }
+  std::string temporary = (folder / ("." + path.filename().string() + ".XXXXXX")).string();
+  const Descriptor out{::mkostemp(temporary.data(), O_CLOEXEC)};
+  if (out.fd < 0) return fail(ErrorCode::io, fmt::format("{}: cannot write: {}", shown(path), reason(errno)));
+  int failure = 0;
+  if (::fchmod(out.fd, mode) != 0 || !write_all(out.fd, content) || ::fsync(out.fd) != 0) failure = errno;
+  if (failure == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) failure = errno;
+  if (failure != 0) {
+    ::unlink(temporary.c_str());
+    return fail(ErrorCode::io, fmt::format("{}: cannot write: {}", shown(path), reason(failure)));
+  }
+  return true;
+}
+
+Result<std::string> read_text(const std::filesystem::path& path, u64 most) {
+  std::error_code error;
+  const auto resolved = std::filesystem::canonical(path, error);
+  if (error) return fail(ErrorCode::io, fmt::format("{}: {}", shown(path), error.message()));
+  SY_TRY(const File file, File::open(resolved));
+  if (file.size() > most)
+    return fail(ErrorCode::usage, fmt::format("{}: {} bytes, at most {} are read", shown(path), file.size(), most));
+  std::string content(file.size(), '\0');
+  content.resize(file.read(0, std::as_writable_bytes(std::span(content))));
+  return content;
+}
+
+}  // namespace steelyard::io

@@ -1,0 +1,30 @@
+// Kind: one kind of requirement. One file per kind in policy/kinds/ defines
+// `extern const Kind <stem>_kind`; CMake generates the registry from the file names.
+#pragma once
+
+#include "policy/verdict.hpp"
+
+namespace steelyard::policy {
+
+struct Param {
+  std::string_view name;
+  enum class Type { text, texts, integer, flag } type = Type::text;
+  bool required = false;
+  std::string_view choices;   // "low,medium,high": allowed texts; empty: any
+  std::string_view meaning;   // for explain and the docs
+};
+
+struct Kind {
+  std::string_view name;
+  Layer layer;
+  std::string_view summary;  // for explain and the docs
+  std::span<const Param> params;
+  std::string_view evidence;  // kind of record it reads: "scan", "host", "context"
+  // Pure. Fills state, because, decide (and scenarios, mitigations).
+  Ruling (*evaluate)(const Requirement& requirement, const Inputs& inputs);
+};
+
+std::span<const Kind* const> kinds();  // by name
+const Kind* find_kind(std::string_view name);
+
+}  // namespace steelyard::policy

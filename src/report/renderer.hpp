@@ -1,0 +1,42 @@
+// Renderer: one output format. One file per format in report/ defines
+// `extern const Renderer <stem>_renderer`; CMake generates the registry from the file names.
+#pragma once
+
+#include "policy/verdict.hpp"
+
+namespace steelyard::report {
+
+struct Style {
+  bool color = false;
+  u32 columns = 100;
+  bool verbose = false;
+};
+
+// Everything a report may show. Views of records; owned by the caller.
+struct Report {
+  std::string command;  // "vet", "scan", "inspect", "host", "context"
+  std::string target;   // as the user named it
+  std::string tool;     // version
+  i64 now = 0;
+  std::vector<evidence::Record> records;
+  std::vector<policy::Verdict> verdicts;  // one per context, in order; empty for scan, inspect, host
+  bool matrix = false;                    // no context was named: show all of them, first
+  std::vector<std::string> notes;         // about the run: "2 files were read from the cache"
+  json::Value documents = json::Array{};  // verdict documents, for json
+};
+
+struct Renderer {
+  std::string_view id;         // "html"
+  std::string_view extension;  // ".html"
+  std::string_view title;
+  std::string (*render)(const Report& report, const Style& style);
+};
+
+std::span<const Renderer* const> all();
+const Renderer* find(std::string_view id);
+const Renderer* for_path(std::string_view path);
+
+// The fact of a key in the records, or nullptr: the first in order.
+const Fact* fact(const Report& report, std::string_view key);
+
+}  // namespace steelyard::report

@@ -1,0 +1,126 @@
+#include "scan/target.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "base/text.hpp"
+
+namespace steelyard::scan {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kDeepest = 32;
+
+bool digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// "name-00002-of-00005.gguf" -> {"name-", "-of-00005.gguf"}: what all shards of a set share.
+struct ShardName {
+  std::string before;
+  std::string after;
+};
+
+std::optional<ShardName> shard_name(const std::string& file) {
+  constexpr std::size_t kNumber = 5;
+  const std::size_t of = file.rfind("-of-");
+  if (of == std::string::npos || of < kNumber + 1 || file.size() < of + 4 + kNumber) return std::nullopt;
+  const std::size_t number = of - kNumber;
+  if (!digits(std::string_view(file).substr(number, kNumber)) || file[number - 1] != '-' ||
+      !digits(std::string_view(file).substr(of + 4, kNumber)))
+    return std::nullopt;
+  return ShardName{file.substr(0, number), file.substr(of)};
+}
+
+bool shares(const std::string& file, const ShardName& set) {
+  return file.size() == set.before.size() + 5 + set.after.size() && file.starts_with(set.before) &&
+         file.ends_with(set.after) && digits(std::string_view(file).substr(set.before.size(), 5));
+}
+
+std::string_view describe(fs::file_type type) {
+  switch (type) {
+    case fs::file_type::fifo: return "a FIFO";
+    case fs::file_type::socket: return "a socket";
+    case fs::file_type::block:
+    case fs::file_type::character: return "a device";
+    case fs::file_type::directory: return "a directory";
+    case fs::file_type::not_found: return "a link to nothing";
+    default: return "not a regular file";
+  }
+}
+
+TargetFile entry(const fs::path& path, std::string name) {
+  std::error_code error;
+  fs::path resolved = fs::canonical(path, error);
+  if (error) return {path, std::move(name), error.message()};
+  const auto type = fs::status(resolved, error).type();
+  if (type != fs::file_type::regular) return {resolved, std::move(name), std::string(describe(type)) + ", not a regular file"};
+  return {std::move(resolved), std::move(name), {}};
+}
+
+Result<bool> walk(const fs::path& folder, const std::string& prefix, int depth, std::vector<TargetFile>& files) {
+  std::error_code error;
+  if (depth > kDeepest) {
+    files.push_back({folder, prefix, fmt::format("nested deeper than {} folders", kDeepest)});
+    return true;
+  }
+  fs::directory_iterator entries(folder, error);
+  if (error) {
+    files.push_back({folder, prefix.empty() ? "." : prefix, error.message()});
+    return true;
+  }
+  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+    if (error) break;
+    std::string name = prefix + entries->path().filename().string();
+    const auto type = entries->symlink_status(error).type();
+    if (type == fs::file_type::directory) {
+      if (name == ".git" || name.ends_with("/.git")) continue;
+      SY_CHECK(walk(entries->path(), name + "/", depth + 1, files));
+    } else {
+      files.push_back(entry(entries->path(), std::move(name)));
+    }
+    if (files.size() > kMostFiles)
+      return fail(ErrorCode::usage, fmt::format("{}: more than {} files; name a smaller folder", text::display(folder.string()), kMostFiles));
+  }
+  if (error) files.push_back({folder, prefix.empty() ? "." : prefix, error.message()});
+  return true;
+}
+
+void add_siblings(const fs::path& path, Target& target) {
+  const std::string file = path.filename().string();
+  const auto set = shard_name(file);
+  if (!set) return;
+  const std::string stem = set->before.substr(0, set->before.size() - 1);
+  const std::string index = stem + ".safetensors.index.json";
+  std::error_code error;
+  for (const auto& sibling : fs::directory_iterator(path.parent_path(), error)) {
+    const std::string name = sibling.path().filename().string();
+    if (name != file && (shares(name, *set) || name == index)) target.files.push_back(entry(sibling.path(), name));
+  }
+}
+
+}  // namespace
+
+Result<Target> resolve(const std::string& name) {
+  Target target{name, {}};
+  std::error_code error;
+  const fs::path resolved = fs::canonical(name, error);
+  if (error) return fail(ErrorCode::io, fmt::format("{}: {}", text::display(name), error.message()));
+  const auto type = fs::status(resolved, error).type();
+  if (type == fs::file_type::directory) {
+    SY_CHECK(walk(resolved, "", 0, target.files));
+  } else if (type == fs::file_type::regular) {
+    target.files.push_back({resolved, fs::path(name).filename().string(), {}});
+    add_siblings(fs::absolute(name, error), target);
+  } else {
+    return fail(ErrorCode::io, fmt::format("{}: expected a regular file or a directory, found {}", text::display(name), describe(type)));
+  }
+  std::ranges::sort(target.files, {}, &TargetFile::name);
+  return target;
+}
+
+}  // namespace steelyard::scan

@@ -1,0 +1,60 @@
+#include "vet/vet.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "host/host.hpp"
+
+namespace steelyard::vet {
+namespace {
+
+// Evidence older than the strictest age that the requirements ask for is made anew.
+i64 oldest_allowed(const policy::Requirements& requirements, i64 fallback) {
+  i64 seconds = fallback;
+  for (const auto& item : requirements.items) {
+    if (item.kind == "evidence_age" && item.params["max_days"].is_integer())
+      seconds = std::min(seconds, item.params["max_days"].integer() * 24 * 3600);
+  }
+  return seconds;
+}
+
+}  // namespace
+
+Result<Outcome> vet(const Request& request, const scan::Services& services) {
+  SY_TRY(const scan::Target target, scan::resolve(request.target));
+  scan::Options options = request.scan;
+  options.max_age = oldest_allowed(request.requirements, options.max_age);
+  const i64 now = services.environment.now();
+
+  Outcome outcome;
+  SY_TRY(evidence::Record scanned, scan::scan(target, options, services));
+  if (scanned.run.at != format_time(now)) {
+    if (const auto made = parse_time(scanned.run.at); made && *made < now)
+      outcome.notes.push_back(fmt::format("the scan of {} is reused (same bytes, same rules; --rehash makes it anew)", scanned.run.at));
+  }
+  outcome.records.push_back(std::move(scanned));
+
+  std::vector<std::string> paths;
+  for (const scan::TargetFile& file : target.files) paths.push_back(file.path.string());
+  evidence::Record host = host::examine(services.environment, paths);
+  host.run = {format_time(now), 0, {}, "none"};
+  outcome.records.push_back(std::move(host));
+
+  for (const context::Context& context : request.contexts) {
+    evidence::Record analysed = context::analyze(context);
+    analysed.run = {format_time(now), 0, {}, "none"};
+    outcome.records.push_back(std::move(analysed));
+  }
+  for (std::size_t i = 0; i < request.contexts.size(); ++i) {
+    const std::vector<evidence::Record> records = {outcome.records[0], outcome.records[1], outcome.records[2 + i]};
+    const policy::Inputs inputs{records, request.contexts[i].name, context::digest(request.contexts[i]),
+                                &request.requirements, std::max(now, services.environment.now())};
+    policy::Verdict verdict = policy::evaluate(inputs);
+    outcome.documents.push(policy::document(inputs, verdict));
+    outcome.verdicts.push_back(std::move(verdict));
+  }
+  return outcome;
+}
+
+}  // namespace steelyard::vet

@@ -1,0 +1,29 @@
+// Vet: gathers the evidence that a verdict needs, reuses what is still valid, and evaluates.
+//
+// The model and the host are examined once, whatever the number of contexts. Not thread-safe.
+// Tested by tests/cli/vet_test.py.
+#pragma once
+
+#include "context/context.hpp"
+#include "policy/requirements.hpp"
+#include "scan/scan.hpp"
+
+namespace steelyard::vet {
+
+struct Request {
+  std::string target;
+  std::vector<context::Context> contexts;
+  policy::Requirements requirements;
+  scan::Options scan;
+};
+
+struct Outcome {
+  std::vector<evidence::Record> records;  // scan, host, then one per context
+  std::vector<policy::Verdict> verdicts;  // in the order of the contexts
+  json::Value documents = json::Array{};  // policy::document() of each
+  std::vector<std::string> notes;
+};
+
+Result<Outcome> vet(const Request& request, const scan::Services& services);
+
+}  // namespace steelyard::vet
