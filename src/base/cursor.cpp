@@ -55,7 +55,8 @@ std::string Cursor::text(u64 length, u64 most, std::string_view field) {
     return {};
   }
   if (length > most) {
-    fault_ = Fault{std::string(field), offset_, length, remaining(), fmt::format("longer than the limit of {} bytes", most)};
+    fault_ =
+        Fault{std::string(field), offset_, length, remaining(), fmt::format("longer than the limit of {} bytes", most)};
     return {};
   }
   std::string out(length, '\0');

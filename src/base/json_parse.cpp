@@ -18,11 +18,16 @@ class Converter {
     using simdjson::dom::element_type;
     if (depth > kDeepest) return fail(ErrorCode::usage, fmt::format("nested deeper than {} levels", kDeepest));
     switch (element.type()) {
-      case element_type::NULL_VALUE: return Value();
-      case element_type::BOOL: return Value(bool(element));
-      case element_type::INT64: return Value(i64{std::int64_t(element)});
-      case element_type::UINT64: return Value(u64{std::uint64_t(element)});
-      case element_type::STRING: return Value(std::string_view(element));
+      case element_type::NULL_VALUE:
+        return Value();
+      case element_type::BOOL:
+        return Value(bool(element));
+      case element_type::INT64:
+        return Value(i64{std::int64_t(element)});
+      case element_type::UINT64:
+        return Value(u64{std::uint64_t(element)});
+      case element_type::STRING:
+        return Value(std::string_view(element));
       case element_type::DOUBLE: {
         if (!options_.decimals) return fail(ErrorCode::usage, "a decimal number where an integer belongs");
         return Value(fmt::format("{}", double(element)));
@@ -35,7 +40,8 @@ class Converter {
         }
         return Value(std::move(items));
       }
-      case element_type::OBJECT: return object(simdjson::dom::object(element), depth);
+      case element_type::OBJECT:
+        return object(simdjson::dom::object(element), depth);
     }
     return fail(ErrorCode::internal, "unknown JSON type");
   }
@@ -60,7 +66,8 @@ class Converter {
 
 Result<Value> parse(std::string_view text, const ParseOptions& options) {
   if (text.size() > options.most_bytes)
-    return fail(ErrorCode::usage, fmt::format("{} bytes of JSON, at most {} are read", text.size(), options.most_bytes));
+    return fail(ErrorCode::usage,
+                fmt::format("{} bytes of JSON, at most {} are read", text.size(), options.most_bytes));
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   if (const auto error = parser.parse(text.data(), text.size()).get(root))

@@ -25,8 +25,8 @@ enum Exit : int {
 };
 
 struct Flag {
-  std::string_view names;    // "-o,--output"
-  std::string_view value;    // "FILE"; empty: a switch
+  std::string_view names;  // "-o,--output"
+  std::string_view value;  // "FILE"; empty: a switch
   std::string_view help;
   std::string_view choices;  // "text,json,html"; empty: any value
   bool repeatable = false;

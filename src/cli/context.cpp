@@ -25,8 +25,12 @@ int run(Session& session) {
 
 extern const Command context_command;
 const Command context_command{
-    "context", "attack paths through a declared deployment, and what would cut them", "CONTEXT…",
+    "context",
+    "attack paths through a declared deployment, and what would cut them",
+    "CONTEXT…",
     "CONTEXT is a file (see steelyard init) or a built-in name.\n\nExamples:\n  steelyard context mail-assistant\n"
-    "  steelyard context context.toml --format json", kFlags, run};
+    "  steelyard context context.toml --format json",
+    kFlags,
+    run};
 
 }  // namespace steelyard::cli

@@ -13,9 +13,10 @@ Result<context::Context> context_named(const std::string& name) {
   if (std::ranges::find(presets, name) != presets.end()) return context::preset(name);
   if (!name.ends_with(".toml") && !std::filesystem::exists(name)) {
     const std::string near = text::closest(name, presets);
-    return fail(ErrorCode::usage, fmt::format("no context \"{}\": expected a file or one of {}{}", text::display(name, 80),
-                                              fmt::join(presets, ", "),
-                                              near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near)));
+    return fail(ErrorCode::usage,
+                fmt::format("no context \"{}\": expected a file or one of {}{}", text::display(name, 80),
+                            fmt::join(presets, ", "),
+                            near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near)));
   }
   SY_TRY(std::string text, io::read_text(name, u64{1} << 20));
   return context::parse(std::move(text), name);

@@ -32,8 +32,12 @@ int run(Session& session) {
 }  // namespace
 
 extern const Command host_command;
-const Command host_command{
-    "host", "read-only posture of this machine: model servers, permissions, isolation, runtimes", "[MODEL…]",
-    "With models: also who else may write their files.\n\nExamples:\n  steelyard host\n  steelyard host model.gguf --format json", kFlags, run};
+const Command host_command{"host",
+                           "read-only posture of this machine: model servers, permissions, isolation, runtimes",
+                           "[MODEL…]",
+                           "With models: also who else may write their files.\n\nExamples:\n  steelyard host\n  "
+                           "steelyard host model.gguf --format json",
+                           kFlags,
+                           run};
 
 }  // namespace steelyard::cli

@@ -29,23 +29,29 @@ int run(Session& session) {
   const auto presets = context::preset_names();
   if (std::ranges::find(presets, context) == presets.end()) {
     const std::string near = text::closest(context, presets);
-    return session.failed({ErrorCode::usage, fmt::format("no built-in context \"{}\": expected one of {}{}", text::display(context, 80), fmt::join(presets, ", "),
-                                                         near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near))});
+    return session.failed(
+        {ErrorCode::usage, fmt::format("no built-in context \"{}\": expected one of {}{}", text::display(context, 80),
+                                       fmt::join(presets, ", "),
+                                       near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near))});
   }
   const bool force = arguments.has("force");
-  if (const auto done = write("context.toml", "presets/" + context + ".toml", force); !done) return session.failed(done.error());
+  if (const auto done = write("context.toml", "presets/" + context + ".toml", force); !done)
+    return session.failed(done.error());
   const std::string profile = arguments.value("profile", "business");
-  if (const auto done = write("require.toml", "profiles/" + profile + ".toml", force); !done) return session.failed(done.error());
+  if (const auto done = write("require.toml", "profiles/" + profile + ".toml", force); !done)
+    return session.failed(done.error());
   if (!arguments.has("quiet"))
-    fmt::print("wrote context.toml (your deployment) and require.toml (what must hold)\nnext: steelyard vet MODEL --context context.toml --require require.toml\n");
+    fmt::print(
+        "wrote context.toml (your deployment) and require.toml (what must hold)\nnext: steelyard vet MODEL --context "
+        "context.toml --require require.toml\n");
   return kClean;
 }
 
 }  // namespace
 
 extern const Command init_command;
-const Command init_command{
-    "init", "write context.toml and require.toml, commented, to start from", "",
-    "Example:\n  steelyard init --from mail-assistant --profile regulated", kFlags, run};
+const Command init_command{"init", "write context.toml and require.toml, commented, to start from",
+                           "",     "Example:\n  steelyard init --from mail-assistant --profile regulated",
+                           kFlags, run};
 
 }  // namespace steelyard::cli

@@ -28,7 +28,8 @@ int run(Session& session) {
 
 extern const Command inspect_command;
 const Command inspect_command{
-    "inspect", "identity of a model: format, size, tokenizer, template, maker, licence, digests", "MODEL",
-    "Examples:\n  steelyard inspect model.gguf\n  steelyard inspect model.gguf --format json", kFlags, run};
+    "inspect", "identity of a model: format, size, tokenizer, template, maker, licence, digests",
+    "MODEL",   "Examples:\n  steelyard inspect model.gguf\n  steelyard inspect model.gguf --format json",
+    kFlags,    run};
 
 }  // namespace steelyard::cli

@@ -1,7 +1,7 @@
+#include <fmt/format.h>
+
 #include <csignal>
 #include <exception>
-
-#include <fmt/format.h>
 
 #include "cli/session.hpp"
 

@@ -70,7 +70,8 @@ std::span<const Flag> common_flags() {
       {"--color", "WHEN", "auto, always or never (NO_COLOR is honoured)", "auto,always,never"},
       {"-q,--quiet", "", "no report on standard output, no progress", ""},
       {"-v,--verbose", "", "everything that was found, not only what decides", ""},
-      {"--sandbox", "MODE", "strict: refuse to run when a layer is missing; best: use what there is (default)", "strict,best,off"},
+      {"--sandbox", "MODE", "strict: refuse to run when a layer is missing; best: use what there is (default)",
+       "strict,best,off"},
       {"--no-cache", "", "neither read nor write remembered digests and evidence", ""},
   };
   return kFlags;
@@ -91,7 +92,8 @@ Parsed parse(int argc, const char* const* argv) {
     fmt::print("steelyard {}\n", STEELYARD_VERSION);
     return {};
   }
-  CLI::App app("Is this open-weight model safe to use, here? One evidence-backed verdict for one model in one use.", "steelyard");
+  CLI::App app("Is this open-weight model safe to use, here? One evidence-backed verdict for one model in one use.",
+               "steelyard");
   app.require_subcommand(1);
   app.footer("Exit codes: 0 clean or fit · 1 findings or unfit · 2 error · 3 undetermined · 4 fit with conditions");
   bool version = false;
@@ -105,9 +107,11 @@ Parsed parse(int argc, const char* const* argv) {
     apps[command] = sub;
     sub->footer(std::string(command->details));
     if (!command->positional.empty()) {
-      CLI::Option* option = sub->add_option("targets", positional[command], "")->type_name(std::string(command->positional));
+      CLI::Option* option =
+          sub->add_option("targets", positional[command], "")->type_name(std::string(command->positional));
       if (!command->positional.starts_with("[")) option->required();
-      option->expected(command->positional.find("…") == std::string_view::npos ? 1 : 1, command->positional.find("…") == std::string_view::npos ? 1 : 100'000);
+      option->expected(command->positional.find("…") == std::string_view::npos ? 1 : 1,
+                       command->positional.find("…") == std::string_view::npos ? 1 : 100'000);
     }
     for (const Flag& flag : command->flags) add_flag(*sub, flag, slots[command]);
     for (const Flag& flag : common_flags()) add_flag(*sub, flag, slots[command]);

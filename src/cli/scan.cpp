@@ -32,9 +32,12 @@ int run(Session& session) {
 
 extern const Command scan_command;
 const Command scan_command{
-    "scan", "static analysis of model files: structure, claims, coverage", "TARGET…",
+    "scan",
+    "static analysis of model files: structure, claims, coverage",
+    "TARGET…",
     "Examples:\n  steelyard scan model.gguf\n  steelyard scan models/ -o report.html -o report.json\n"
     "  steelyard scan --no-hash big.gguf        structure only, in milliseconds",
-    kFlags, run};
+    kFlags,
+    run};
 
 }  // namespace steelyard::cli

@@ -37,7 +37,9 @@ i64 ProcessEnvironment::now() const {
 
 Result<scan::Services> Session::services() {
   const std::string wanted = arguments_.value("sandbox", "best");
-  const auto mode = wanted == "strict" ? sandbox::Mode::strict : wanted == "off" ? sandbox::Mode::off : sandbox::Mode::best;
+  const auto mode = wanted == "strict" ? sandbox::Mode::strict
+                    : wanted == "off"  ? sandbox::Mode::off
+                                       : sandbox::Mode::best;
   SY_TRY(zygote_, sandbox::Zygote::start(mode, {&scan::worker_task}));
   scan::Services services{.environment = environment_, .zygote = *zygote_, .progress = {}};
   if (!arguments_.has("no-cache")) {
@@ -80,7 +82,8 @@ Result<scan::Options> Session::scan_options() const {
     const std::string text = arguments_.value("jobs");
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), options.jobs);
     if (error != std::errc{} || end != text.data() + text.size() || options.jobs == 0 || options.jobs > 256)
-      return fail(ErrorCode::usage, fmt::format("--jobs is \"{}\"; expected a number from 1 to 256", text::display(text, 32)));
+      return fail(ErrorCode::usage,
+                  fmt::format("--jobs is \"{}\"; expected a number from 1 to 256", text::display(text, 32)));
   }
   return options;
 }
@@ -109,14 +112,17 @@ bool Session::deliver(const report::Report& report) {
     const report::Renderer* renderer = report::for_path(path);
     if (renderer == nullptr) {
       std::string endings;
-      for (const auto* known : report::all()) endings += fmt::format("{}{}", endings.empty() ? "" : ", ", known->extension);
-      (void)failed({ErrorCode::usage, fmt::format("--output {}: its ending names no format; expected one of {}", text::display(path), endings)});
+      for (const auto* known : report::all())
+        endings += fmt::format("{}{}", endings.empty() ? "" : ", ", known->extension);
+      (void)failed({ErrorCode::usage, fmt::format("--output {}: its ending names no format; expected one of {}",
+                                                  text::display(path), endings)});
       return false;
     }
     files.emplace_back(path, renderer);
   }
   for (const auto& [path, renderer] : files) {
-    const auto written = io::write_atomically(path, renderer->render(report, {.color = false, .columns = 100, .verbose = verbose}));
+    const auto written =
+        io::write_atomically(path, renderer->render(report, {.color = false, .columns = 100, .verbose = verbose}));
     if (!written) {
       (void)failed(written.error());
       return false;
@@ -124,12 +130,16 @@ bool Session::deliver(const report::Report& report) {
   }
   if (arguments_.has("quiet")) return true;
   const report::Renderer* renderer = report::find(arguments_.value("format", "text"));
-  const std::string text = renderer->render(report, {.color = color(STDOUT_FILENO), .columns = columns(), .verbose = verbose});
+  const std::string text = renderer->render(report, style());
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     (void)failed({ErrorCode::io, "standard output: the report could not be written"});
     return false;
   }
   return true;
+}
+
+report::Style Session::style() const {
+  return {.color = color(STDOUT_FILENO), .columns = columns(), .verbose = arguments_.has("verbose")};
 }
 
 int Session::failed(const Error& error) const {

@@ -39,6 +39,9 @@ class Session {
   // file could not be written or its ending names no format.
   bool deliver(const report::Report& report);
 
+  // For text on standard output.
+  report::Style style() const;
+
   // "steelyard: message" on standard error; returns kError.
   int failed(const Error& error) const;
 

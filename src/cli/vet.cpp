@@ -8,19 +8,26 @@ namespace steelyard::cli {
 namespace {
 
 constexpr Flag kFlags[] = {
-    {"-c,--context", "CONTEXT", "a built-in context or a context.toml; repeatable; without it all built-in ones", "", true},
+    {"-c,--context", "CONTEXT", "a built-in context or a context.toml; repeatable; without it all built-in ones", "",
+     true},
     {"--profile", "PROFILE", "what must hold (default: business)", "personal,business,regulated"},
     {"--require", "FILE", "a require.toml instead of a profile", ""},
     {"--conditions-ok", "", "exit 0 when fit with conditions", ""},
-    kNoHash, kRehash, kJobs,
+    kNoHash,
+    kRehash,
+    kJobs,
 };
 
 int exit_for(policy::Decision decision, bool conditions_ok) {
   switch (decision) {
-    case policy::Decision::fit: return kClean;
-    case policy::Decision::fit_with_conditions: return conditions_ok ? kClean : kConditions;
-    case policy::Decision::undetermined: return kUndetermined;
-    case policy::Decision::unfit: return kFindings;
+    case policy::Decision::fit:
+      return kClean;
+    case policy::Decision::fit_with_conditions:
+      return conditions_ok ? kClean : kConditions;
+    case policy::Decision::undetermined:
+      return kUndetermined;
+    case policy::Decision::unfit:
+      return kFindings;
   }
   return kError;
 }
@@ -71,11 +78,14 @@ int run(Session& session) {
 
 extern const Command vet_command;
 const Command vet_command{
-    "vet", "the main job: one evidence-backed verdict for one model in one declared use", "MODEL",
+    "vet",
+    "the main job: one evidence-backed verdict for one model in one declared use",
+    "MODEL",
     "Without --context every built-in context is judged, one line each; the exit code then speaks for\n"
     "the model and infrastructure layers alone. With contexts named, the worst verdict counts.\n\n"
     "Examples:\n  steelyard vet model.gguf\n  steelyard vet model.gguf --context mail-assistant --profile regulated\n"
     "  steelyard vet model.gguf -c context.toml --require require.toml -o report.html -o report.json",
-    kFlags, run};
+    kFlags,
+    run};
 
 }  // namespace steelyard::cli

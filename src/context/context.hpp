@@ -13,8 +13,8 @@ namespace steelyard::context {
 
 struct Source {
   std::string id;
-  bool trusted = true;          // integrity
-  std::string confidentiality;  // "public", "internal", "private"
+  bool trusted = true;           // integrity
+  std::string confidentiality;   // "public", "internal", "private"
   std::vector<std::string> via;  // tools that return it; empty: it is in every prompt
   bool needed = false;
 };

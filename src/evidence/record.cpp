@@ -131,13 +131,15 @@ Record read_statement(Reader& in, const json::Value& s) {
   Record record;
   record.kind = in.text(s, "kind");
   in.each(s, "subjects", [&](const json::Value& item) {
-    Subject subject{in.text(item, "role"), in.text(item, "path"), in.text_or_null(item, "sha256"), in.number(item, "bytes")};
+    Subject subject{in.text(item, "role"), in.text(item, "path"), in.text_or_null(item, "sha256"),
+                    in.number(item, "bytes")};
     if (!subject.sha256.empty() && !is_sha256(subject.sha256)) in.fault("sha256", "64 lowercase hex digits");
     record.subjects.push_back(std::move(subject));
   });
   const json::Value& m = s["method"];
-  record.method = {in.text(m, "tool"),   in.small(m, "analyzer"),    in.text_or_null(m, "rules"), in.text_or_null(m, "engine"),
-                   m["params"], in.text_or_null(m, "seed"), in.texts(m, "uses")};
+  record.method = {
+      in.text(m, "tool"), in.small(m, "analyzer"),    in.text_or_null(m, "rules"), in.text_or_null(m, "engine"),
+      m["params"],        in.text_or_null(m, "seed"), in.texts(m, "uses")};
   Examination& found = record.found;
   in.each(s, "artifacts", [&](const json::Value& item) {
     if (in.small(item, "id") != found.artifacts.size()) in.fault("artifacts", "ids that count up from 0");
@@ -160,9 +162,11 @@ Record read_statement(Reader& in, const json::Value& s) {
     found.findings.push_back({in.text(item, "rule"), in.chosen(parse_severity(item["severity"].string()), "severity"),
                               in.artifact(item, artifacts), in.range(item["at"]), item["data"]});
   });
-  in.each(s, "measurements", [&](const json::Value& item) { found.measurements.push_back(read_measurement(in, item)); });
+  in.each(s, "measurements",
+          [&](const json::Value& item) { found.measurements.push_back(read_measurement(in, item)); });
   in.each(s, "coverage", [&](const json::Value& item) {
-    Coverage coverage{in.artifact(item, artifacts).value_or(0), in.number(item, "bytes"), in.number(item, "examined"), {}};
+    Coverage coverage{
+        in.artifact(item, artifacts).value_or(0), in.number(item, "bytes"), in.number(item, "examined"), {}};
     if (coverage.examined > coverage.bytes) in.fault("examined", "no more than bytes");
     in.each(item, "gaps", [&](const json::Value& gap) {
       coverage.gaps.push_back({in.range(gap["range"]).value_or(Range{}), in.text(gap, "why")});
@@ -270,14 +274,16 @@ Result<Record> decode(const json::Value& document) {
   Reader in(error);
   Record record = read_statement(in, s);
   const json::Value& run = document["run"];
-  record.run = {in.text(run, "at"), in.number(run, "ms"), in.texts(run, "sandbox"), in.text_or_null(run, "digest_source")};
+  record.run = {in.text(run, "at"), in.number(run, "ms"), in.texts(run, "sandbox"),
+                in.text_or_null(run, "digest_source")};
   if (!error.empty()) return fail(ErrorCode::usage, "evidence record: " + error);
   const std::string computed = "ev1:" + sha256(json::canonical(s));
   if (document["id"].string() != computed) {
     return fail(ErrorCode::usage, fmt::format("evidence record: its id is {}, but its statement has the id {}",
                                               json::compact(document["id"]), computed));
   }
-  if (id(record) != computed) return fail(ErrorCode::usage, "evidence record: the statement has members that the schema doesn't know");
+  if (id(record) != computed)
+    return fail(ErrorCode::usage, "evidence record: the statement has members that the schema doesn't know");
   return record;
 }
 

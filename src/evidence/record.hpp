@@ -21,10 +21,10 @@ struct Subject {
 };
 
 struct Method {
-  std::string tool;      // version of Steelyard
-  u32 analyzer = 0;      // version of this kind's analyzer
-  std::string rules;     // "sha256:…" of the rule pack, or empty
-  std::string engine;    // digest of the inference engine, or empty
+  std::string tool;    // version of Steelyard
+  u32 analyzer = 0;    // version of this kind's analyzer
+  std::string rules;   // "sha256:…" of the rule pack, or empty
+  std::string engine;  // digest of the inference engine, or empty
   json::Value params = json::Object{};
   std::string seed;
   std::vector<std::string> uses;  // ids of records this one was derived from

@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, 4> kSingle = {"identity.maker", "identity
 constexpr double kLabelTolerance = 0.40;
 
 std::set<std::string> words(std::string_view name) {
-  static const std::set<std::string> kNoise = {"the", "license", "licence", "version", "v", "of", "use", "terms", "agreement", "community"};
+  static const std::set<std::string> kNoise = {"the", "license", "licence", "version",   "v",
+                                               "of",  "use",     "terms",   "agreement", "community"};
   std::set<std::string> out;
   std::string word;
   const auto flush = [&] {
@@ -52,8 +53,9 @@ std::vector<Fact*> all(Examination& found, std::string_view key) {
 void contradict(Examination& found, std::string rule, std::string_view what, Fact& first, Fact& second) {
   first.assurance = second.assurance = Assurance::contradicted;
   const auto shown = [](const json::Value& value) { return value.is_string() ? value.string() : json::compact(value); };
-  found.findings.push_back({std::move(rule), Severity::medium, second.artifact, second.at,
-                            json::Value().set("what", what).set("one", shown(first.value)).set("other", shown(second.value))});
+  found.findings.push_back(
+      {std::move(rule), Severity::medium, second.artifact, second.at,
+       json::Value().set("what", what).set("one", shown(first.value)).set("other", shown(second.value))});
 }
 
 void compare_files(Examination& found) {
@@ -89,8 +91,9 @@ void compare_size_label(Examination& found) {
     const double ratio = static_cast<double>(parameters) / static_cast<double>(*claimed);
     if (std::abs(std::log(ratio)) <= std::log1p(kLabelTolerance)) continue;
     label->assurance = Assurance::contradicted;
-    found.findings.push_back({"IDN002", Severity::medium, label->artifact, label->at,
-                              json::Value().set("label", label->value).set("parameters", text::human_count(parameters))});
+    found.findings.push_back(
+        {"IDN002", Severity::medium, label->artifact, label->at,
+         json::Value().set("label", label->value).set("parameters", text::human_count(parameters))});
   }
 }
 
@@ -104,7 +107,8 @@ void compare_file_type(Examination& found) {
       if (claim->artifact != actual->artifact || !claim->value.is_string() || !actual->value.is_string()) continue;
       const auto bits = [](std::string_view name) -> int {
         for (std::size_t i = 0; i + 1 < name.size(); ++i) {
-          const bool boundary = i == 0 || name[i - 1] == '_' || name[i - 1] == 'I' || name[i - 1] == 'B' || name[i - 1] == 'T' || name[i - 1] == 'P';
+          const bool boundary = i == 0 || name[i - 1] == '_' || name[i - 1] == 'I' || name[i - 1] == 'B' ||
+                                name[i - 1] == 'T' || name[i - 1] == 'P';
           if ((name[i] == 'Q' || name[i] == 'F') && boundary) {
             int value = 0;
             std::from_chars(name.data() + i + 1, name.data() + name.size(), value);
@@ -143,7 +147,8 @@ std::optional<u64> labelled_parameters(std::string_view label) {
   }
   double number = 0;
   const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-  if (error != std::errc{} || end + 1 != rest.data() + rest.size() || !(number > 0) || number > 1e6) return std::nullopt;
+  if (error != std::errc{} || end + 1 != rest.data() + rest.size() || !(number > 0) || number > 1e6)
+    return std::nullopt;
   static constexpr std::string_view kUnits = "KMBTQ";
   const std::size_t unit = kUnits.find(*end);
   if (unit == std::string_view::npos) return std::nullopt;
@@ -158,7 +163,8 @@ void weigh_claims(Examination& found) {
   compare_size_label(found);
   compare_file_type(found);
   for (const std::string_view key : kExpected) {
-    if (found.fact(key) == nullptr) found.facts.push_back({std::string(key), nullptr, std::nullopt, std::nullopt, Assurance::missing});
+    if (found.fact(key) == nullptr)
+      found.facts.push_back({std::string(key), nullptr, std::nullopt, std::nullopt, Assurance::missing});
   }
 }
 

@@ -15,7 +15,9 @@ namespace {
 constexpr i64 kSettled = 2;  // seconds
 constexpr u64 kLargest = u64{64} << 20;
 
-std::string key(const Stat& s) { return fmt::format("{} {} {} {} {}", s.device, s.inode, s.bytes, s.modified, s.changed); }
+std::string key(const Stat& s) {
+  return fmt::format("{} {} {} {} {}", s.device, s.inode, s.bytes, s.modified, s.changed);
+}
 
 // A line ends with eight digits of its own digest, so that a torn one is recognised.
 std::string line(const std::string& key, const std::string& digest) {
@@ -24,7 +26,7 @@ std::string line(const std::string& key, const std::string& digest) {
 }
 
 bool own(const std::filesystem::path& path) {
-  struct stat s {};
+  struct stat s{};
   return ::lstat(path.c_str(), &s) == 0 && S_ISREG(s.st_mode) && s.st_uid == ::geteuid() && (s.st_mode & 022) == 0 &&
          static_cast<u64>(s.st_size) <= kLargest;
 }

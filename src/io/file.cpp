@@ -59,7 +59,7 @@ bool write_all(int fd, std::string_view content) {
 Result<File> File::open(const std::filesystem::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return fail(ErrorCode::io, fmt::format("{}: cannot open: {}", shown(path), reason(errno)));
-  struct stat s {};
+  struct stat s{};
   if (::fstat(fd, &s) != 0) {
     const int error = errno;
     ::close(fd);
@@ -96,7 +96,7 @@ std::size_t File::read(u64 offset, std::span<std::byte> out) const {
 }
 
 bool File::unchanged() const {
-  struct stat s {};
+  struct stat s{};
   return ::fstat(descriptor_, &s) == 0 && from(s) == stat_;
 }
 

@@ -10,8 +10,8 @@ struct Param {
   std::string_view name;
   enum class Type { text, texts, integer, flag } type = Type::text;
   bool required = false;
-  std::string_view choices;   // "low,medium,high": allowed texts; empty: any
-  std::string_view meaning;   // for explain and the docs
+  std::string_view choices;  // "low,medium,high": allowed texts; empty: any
+  std::string_view meaning;  // for explain and the docs
 };
 
 struct Kind {

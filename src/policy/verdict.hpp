@@ -38,7 +38,7 @@ struct Sentence {
 };
 
 struct Scenario {
-  std::string id;      // "inbox>send_mail"
+  std::string id;  // "inbox>send_mail"
   std::string text;
   std::string cite;
   std::vector<std::string> cuts;  // ids of mitigations that break it
@@ -58,7 +58,7 @@ struct Ruling {
   State state = State::undetermined;
   bool turned = false;  // unmet, but the conditions of the verdict turn it
   Sentence because;
-  std::string decide;    // for undetermined: the command that would decide it
+  std::string decide;                   // for undetermined: the command that would decide it
   std::vector<Scenario> scenarios;      // of no_path: those that the requirement forbids
   std::vector<Mitigation> mitigations;  // that may cut them under this requirement
 };
@@ -75,7 +75,7 @@ struct Verdict {
   std::string context;  // name
   std::string profile;  // name of the requirements
   Decision decision = Decision::undetermined;
-  std::string assurance;  // "static only: not attacked, not benchmarked"
+  std::string assurance;          // "static only: not attacked, not benchmarked"
   std::vector<LayerLine> layers;  // model, infrastructure, integration
   std::vector<Ruling> rulings;    // in the order of the requirements
   std::vector<Mitigation> conditions;
@@ -88,6 +88,7 @@ struct Inputs {
   std::string context_digest;  // sha256 of the context's canonical form; a context record must match
   const Requirements* requirements = nullptr;
   i64 now = 0;  // seconds since 1970
+  std::span<const std::string> ids = {};  // of the records, in their order; evaluate() fills it
 };
 
 Verdict evaluate(const Inputs& inputs);
@@ -97,7 +98,8 @@ Verdict evaluate(const Inputs& inputs);
 json::Value encode(const Verdict& verdict);
 json::Value document(const Inputs& inputs, const Verdict& verdict);
 // The smallest set of mitigations (cost, then count, then order of ids) that hits every scenario;
-// nothing when one scenario has no cut. Exact.
+// nothing when one scenario has no cut. Exact, but for a contrived instance that outlasts the fuel:
+// that one gets a set that suffices and has no superfluous member.
 std::optional<std::vector<Mitigation>> smallest_sufficient(const std::vector<Scenario>& scenarios,
                                                            const std::vector<Mitigation>& available);
 

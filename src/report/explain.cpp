@@ -54,8 +54,9 @@ bool family_page(Screen& screen, std::string_view prefix) {
 }
 
 void kind_page(Screen& screen, const policy::Kind& kind) {
-  screen.block(screen.paint(Paint::strong, kind.name) + "  ", kind.name.size() + 2,
-               fmt::format("requirement · {} layer · reads records of kind “{}”", to_string(kind.layer), kind.evidence));
+  screen.block(
+      screen.paint(Paint::strong, kind.name) + "  ", kind.name.size() + 2,
+      fmt::format("requirement · {} layer · reads records of kind “{}”", to_string(kind.layer), kind.evidence));
   paragraph(screen, "What", kind.summary);
   if (kind.params.empty()) return;
   screen.heading("Parameters");
@@ -73,8 +74,9 @@ bool citation_page(Screen& screen, std::string_view citation, const Report& repo
   const auto cited = evidence.find(citation);
   if (!cited) return false;
   const evidence::Record& record = report.records[cited->record];
-  screen.block(screen.paint(Paint::strong, evidence.brief(citation)) + "  ", width(evidence.brief(citation)) + 2,
-               fmt::format("{} record, {}, {}", shown(record.kind), shown(record.run.at), evidence::to_string(record.status)));
+  screen.block(
+      screen.paint(Paint::strong, evidence.brief(citation)) + "  ", width(evidence.brief(citation)) + 2,
+      fmt::format("{} record, {}, {}", shown(record.kind), shown(record.run.at), evidence::to_string(record.status)));
   paragraph(screen, "Item", evidence.describe(citation));
   const Finding* finding = evidence.finding(*cited);
   if (finding != nullptr && !finding->data.object().empty()) {
@@ -99,7 +101,9 @@ bool citation_page(Screen& screen, std::string_view citation, const Report& repo
     for (const auto& ruling : verdict.rulings) {
       for (const auto& cite : ruling.because.cites) {
         const auto other = evidence.find(cite);
-        if (!other || other->record != cited->record || other->section != cited->section || other->index != cited->index) continue;
+        if (!other || other->record != cited->record || other->section != cited->section ||
+            other->index != cited->index)
+          continue;
         paragraph(screen, "Cited by " + shown(ruling.id) + " for " + shown(verdict.context), ruling.because.text);
       }
     }
@@ -165,7 +169,8 @@ Result<Report> load(std::string_view text) {
     }
   }
   if (report.records.empty()) {
-    return fail(ErrorCode::usage, "expected a report (schema steelyard/report/1) or a verdict document, found no records in it");
+    return fail(ErrorCode::usage,
+                "expected a report (schema steelyard/report/1) or a verdict document, found no records in it");
   }
   return report;
 }

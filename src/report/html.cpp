@@ -55,9 +55,10 @@ class Page {
     const std::string_view style = embedded::find("web/report.css");
     auto head = w_.open("head");
     w_.single("meta", {{"charset", "utf-8"}});
-    w_.single("meta", {{"http-equiv", "Content-Security-Policy"},
-                       {"content", fmt::format("default-src 'none'; style-src '{}'; base-uri 'none'; form-action 'none'",
-                                               html::csp_hash(style))}});
+    w_.single("meta",
+              {{"http-equiv", "Content-Security-Policy"},
+               {"content", fmt::format("default-src 'none'; style-src '{}'; base-uri 'none'; form-action 'none'",
+                                       html::csp_hash(style))}});
     w_.single("meta", {{"name", "referrer"}, {"content", "no-referrer"}});
     w_.single("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
     w_.single("meta", {{"name", "color-scheme"}, {"content", "light dark"}});
@@ -90,29 +91,35 @@ class Page {
     w_.text(" · " + shown(verdict.assurance));
   }
 
+  // Contexts first: the answer on one screen, then the reasons.
   void matrix() {
     const policy::Verdict& first = report_.verdicts.front();
     auto section = w_.open("section", {{"id", "contexts"}});
     w_.put("h2", "The same model, " + count(report_.verdicts.size(), "use", "uses"));
     auto scroll = w_.open("div", {{"class", "scroll"}});
     auto table = w_.open("table", {{"class", "matrix"}});
-    w_.put("caption", fmt::format("Held against the requirements “{}” · {}", shown(first.profile, 60), shown(first.assurance)));
+    w_.put("caption",
+           fmt::format("Held against the requirements “{}” · {}", shown(first.profile, 60), shown(first.assurance)));
     {
       auto head = w_.open("thead");
       auto row = w_.open("tr");
-      for (const std::string_view title : {"Context", "Verdict", "What decides it"}) w_.put("th", title, {{"scope", "col"}});
+      for (const std::string_view title : {"Context", "Verdict", "What decides it"})
+        w_.put("th", title, {{"scope", "col"}});
     }
     auto body = w_.open("tbody");
     std::size_t number = 0;
-    fitting(w_, report_, "tr", report_.verdicts, kMatrixMark, kMostItems, [&](const policy::Verdict& verdict) {
-      auto row = w_.open("tr", {{"class", class_of(policy::to_string(verdict.decision))}});
-      {
-        auto cell = w_.open("th", {{"scope", "row"}});
-        w_.put("a", shown(verdict.context, 60), {{"href", fmt::format("#context-{}", number++)}});
-      }
-      w_.put("td", policy::to_string(verdict.decision), {{"class", "verdict"}});
-      w_.put("td", shown(reason(verdict)));
-    }, 3);
+    fitting(
+        w_, report_, "tr", report_.verdicts, kMatrixMark, kMostItems,
+        [&](const policy::Verdict& verdict) {
+          auto row = w_.open("tr", {{"class", class_of(policy::to_string(verdict.decision))}});
+          {
+            auto cell = w_.open("th", {{"scope", "row"}});
+            w_.put("a", shown(verdict.context, 60), {{"href", fmt::format("#context-{}", number++)}});
+          }
+          w_.put("td", policy::to_string(verdict.decision), {{"class", "verdict"}});
+          w_.put("td", shown(reason(verdict)));
+        },
+        3);
   }
 
   void contexts() {
@@ -131,13 +138,14 @@ class Page {
   void card(const policy::Verdict& verdict, std::size_t number) {
     auto article = w_.open("article", {{"class", "card " + class_of(policy::to_string(verdict.decision))},
                                        {"id", fmt::format("context-{}", number)}});
-    {
+    if (report_.matrix || report_.verdicts.size() > 1) {  // else the headline has said it
       auto heading = w_.open("h3");
       w_.put("span", policy::to_string(verdict.decision), {{"class", "verdict"}});
       w_.text(" ");
       w_.put("span", "for " + shown(verdict.context, 60), {{"class", "context"}});
     }
-    w_.put("p", fmt::format("Requirements “{}” · {}", shown(verdict.profile, 60), shown(verdict.assurance)), {{"class", "muted"}});
+    w_.put("p", fmt::format("Requirements “{}” · {}", shown(verdict.profile, 60), shown(verdict.assurance)),
+           {{"class", "muted"}});
     layer_table(verdict);
     decides(verdict);
     draw_paths(w_, verdict, number);
@@ -175,7 +183,8 @@ class Page {
   void decides(const policy::Verdict& verdict) {
     const auto all = decisive(std::span(&verdict, 1));
     if (all.empty()) return;
-    label(all.size() > kMostDecisive ? fmt::format("What decides: the first {} of {}", kMostDecisive, all.size()) : "What decides");
+    label(all.size() > kMostDecisive ? fmt::format("What decides: the first {} of {}", kMostDecisive, all.size())
+                                     : "What decides");
     auto list = w_.open("ol", {{"class", "decisive"}});
     for (std::size_t i = 0; i < std::min(all.size(), kMostDecisive) && w_.size() < mark_; ++i) {
       const policy::Ruling& ruling = *all[i].ruling;
@@ -202,7 +211,8 @@ class Page {
         if ((condition.by == "attested") == (by == "attested")) items.push_back(&condition);
       }
       if (items.empty()) continue;
-      label(by == "gateway" ? "Conditions that the gateway enforces" : "Conditions that you attest; Steelyard can't check them");
+      label(by == "gateway" ? "Conditions that the gateway enforces"
+                            : "Conditions that you attest; Steelyard can't check them");
       auto list = w_.open("ul", {{"class", "conditions"}});
       fitting(w_, report_, "li", items, mark_, kMostItems, [&](const policy::Mitigation* condition) {
         auto item = w_.open("li");
@@ -234,27 +244,32 @@ class Page {
   void all_requirements(const policy::Verdict& verdict) {
     if (verdict.rulings.empty()) return;
     auto fold = w_.open("details");
-    w_.put("summary", verdict.rulings.size() == 1 ? "The one requirement" : fmt::format("All {} requirements", verdict.rulings.size()));
+    w_.put("summary", verdict.rulings.size() == 1 ? "The one requirement"
+                                                  : fmt::format("All {} requirements", verdict.rulings.size()));
     auto scroll = w_.open("div", {{"class", "scroll"}});
-    auto table = w_.open("table");
+    auto table = w_.open("table", {{"class", "requirements"}});
     w_.put("caption", "Requirements of “" + shown(verdict.profile, 60) + "” in their order");
     {
       auto head = w_.open("thead");
       auto row = w_.open("tr");
-      for (const std::string_view title : {"Requirement", "Kind", "Layer", "State", "Because"}) w_.put("th", title, {{"scope", "col"}});
+      for (const std::string_view title : {"Requirement", "Kind", "Layer", "State", "Because"})
+        w_.put("th", title, {{"scope", "col"}});
     }
     auto body = w_.open("tbody");
-    fitting(w_, report_, "tr", verdict.rulings, mark_, kMostItems, [&](const policy::Ruling& ruling) {
-      auto row = w_.open("tr");
-      w_.put("th", shown(ruling.id, 60), {{"scope", "row"}});
-      w_.put("td", shown(ruling.kind, 40));
-      w_.put("td", to_string(ruling.layer));
-      {
-        auto cell = w_.open("td");
-        w_.put("span", word(ruling), {{"class", "badge " + class_of(word(ruling))}});
-      }
-      w_.put("td", shown(ruling.because.text));
-    }, 5);
+    fitting(
+        w_, report_, "tr", verdict.rulings, mark_, kMostItems,
+        [&](const policy::Ruling& ruling) {
+          auto row = w_.open("tr");
+          w_.put("th", shown(ruling.id, 60), {{"scope", "row"}});
+          w_.put("td", shown(ruling.kind, 40));
+          w_.put("td", to_string(ruling.layer));
+          {
+            auto cell = w_.open("td");
+            w_.put("span", word(ruling), {{"class", "badge " + class_of(word(ruling))}});
+          }
+          w_.put("td", shown(ruling.because.text));
+        },
+        5);
   }
 
   void reproduction() {
@@ -284,7 +299,9 @@ class Page {
 
   void footer() {
     auto footer = w_.open("footer");
-    w_.put("p", "Steelyard weighs what it can see. An absence of findings is not a proof; what was not examined is listed as such.");
+    w_.put("p",
+           "Steelyard weighs what it can see. An absence of findings is not a proof; what was not examined is listed "
+           "as such.");
   }
 
   const Report& report_;

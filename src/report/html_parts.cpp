@@ -19,7 +19,6 @@ struct Place {
   std::size_t index;
 };
 
-
 void put_references(html::Writer& w, const rules::Rule& rule) {
   std::vector<std::string> labels = rule.owasp;
   labels.insert(labels.end(), rule.cwe.begin(), rule.cwe.end());
@@ -108,25 +107,30 @@ void put_identity(html::Writer& w, const Report& report, const Evidence& evidenc
   draw_types(w, report);
   auto scroll = w.open("div", {{"class", "scroll"}});
   auto table = w.open("table");
-  w.put("caption", "What is known, and who says so: verified means computed from the bytes; claimed means somebody says so");
+  w.put("caption",
+        "What is known, and who says so: verified means computed from the bytes; claimed means somebody says so");
   {
     auto head = w.open("thead");
     auto row = w.open("tr");
-    for (const std::string_view title : {"Fact", "Value", "Assurance", "Evidence"}) w.put("th", title, {{"scope", "col"}});
+    for (const std::string_view title : {"Fact", "Value", "Assurance", "Evidence"})
+      w.put("th", title, {{"scope", "col"}});
   }
   auto body = w.open("tbody");
-  fitting(w, report, "tr", facts, kFactsMark, kMostRows, [&](const Place& place) {
-    const Fact& f = report.records[place.record].found.facts[place.index];
-    auto row = w.open("tr");
-    w.put("th", shown(f.key, 80), {{"scope", "row"}});
-    w.put("td", value_text(f.value));
-    {
-      auto cell = w.open("td");
-      w.put("span", to_string(f.assurance), {{"class", "badge " + std::string(to_string(f.assurance))}});
-    }
-    auto cell = w.open("td");
-    put_citation(w, evidence, fmt::format("{}#facts/{}", evidence.ids()[place.record], place.index));
-  }, 4);
+  fitting(
+      w, report, "tr", facts, kFactsMark, kMostRows,
+      [&](const Place& place) {
+        const Fact& f = report.records[place.record].found.facts[place.index];
+        auto row = w.open("tr");
+        w.put("th", shown(f.key, 80), {{"scope", "row"}});
+        w.put("td", value_text(f.value));
+        {
+          auto cell = w.open("td");
+          w.put("span", to_string(f.assurance), {{"class", "badge " + std::string(to_string(f.assurance))}});
+        }
+        auto cell = w.open("td");
+        put_citation(w, evidence, fmt::format("{}#facts/{}", evidence.ids()[place.record], place.index));
+      },
+      4);
 }
 
 void put_findings(html::Writer& w, const Report& report, const Evidence& evidence) {
@@ -152,7 +156,8 @@ void put_findings(html::Writer& w, const Report& report, const Evidence& evidenc
     const Place& first = entry.second.front();
     return report.records[first.record].found.findings[first.index].severity;
   });
-  w.put("p", fmt::format("{} of {}, most severe first.", count(total, "finding", "findings"), count(rules.size(), "rule", "rules")));
+  w.put("p", fmt::format("{} of {}, most severe first.", count(total, "finding", "findings"),
+                         count(rules.size(), "rule", "rules")));
   fitting(w, report, "p", rules, kFindingsMark, kMostRows,
           [&](const auto& entry) { put_rule(w, report, evidence, entry.first, entry.second); });
 }
@@ -169,22 +174,27 @@ void put_coverage(html::Writer& w, const Report& report) {
   {
     auto head = w.open("thead");
     auto row = w.open("tr");
-    for (const std::string_view title : {"File", "Format", "Size", "Examined", "Gaps"}) w.put("th", title, {{"scope", "col"}});
+    for (const std::string_view title : {"File", "Format", "Size", "Examined", "Gaps"})
+      w.put("th", title, {{"scope", "col"}});
   }
   auto body = w.open("tbody");
-  fitting(w, report, "tr", files, kCoverageMark, kMostRows, [&](const Examined& item) {
-    auto row = w.open("tr");
-    w.put("th", shown(item.path, 120), {{"scope", "row"}});
-    w.put("td", shown(item.format, 40));
-    w.put("td", text::human_bytes(item.bytes), {{"class", "number"}});
-    w.put("td", percent(item.examined, item.bytes), {{"class", "number"}});
-    std::string gaps;
-    for (std::size_t i = 0; i < std::min<std::size_t>(item.gaps.size(), 3); ++i) {
-      gaps += fmt::format("{}@{}: {}", i == 0 ? "" : "; ", offsets(item.gaps[i].second->range), shown(item.gaps[i].second->why, 100));
-    }
-    if (item.gaps.size() > 3) gaps += fmt::format("; and {} more", item.gaps.size() - 3);
-    w.put("td", gaps.empty() ? "none" : gaps);
-  }, 5);
+  fitting(
+      w, report, "tr", files, kCoverageMark, kMostRows,
+      [&](const Examined& item) {
+        auto row = w.open("tr");
+        w.put("th", shown(item.path, 120), {{"scope", "row"}});
+        w.put("td", shown(item.format, 40));
+        w.put("td", text::human_bytes(item.bytes), {{"class", "number"}});
+        w.put("td", percent(item.examined, item.bytes), {{"class", "number"}});
+        std::string gaps;
+        for (std::size_t i = 0; i < std::min<std::size_t>(item.gaps.size(), 3); ++i) {
+          gaps += fmt::format("{}@{}: {}", i == 0 ? "" : "; ", offsets(item.gaps[i].second->range),
+                              shown(item.gaps[i].second->why, 100));
+        }
+        if (item.gaps.size() > 3) gaps += fmt::format("; and {} more", item.gaps.size() - 3);
+        w.put("td", gaps.empty() ? "none" : gaps);
+      },
+      5);
 }
 
 void put_records(html::Writer& w, const Report& report, const Evidence& evidence) {
@@ -204,25 +214,30 @@ void put_records(html::Writer& w, const Report& report, const Evidence& evidence
   auto body = w.open("tbody");
   std::vector<std::size_t> numbers(report.records.size());
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
-  fitting(w, report, "tr", numbers, kRecordsMark, kMostRows, [&](std::size_t number) {
-    const evidence::Record& record = report.records[number];
-    auto row = w.open("tr", {{"id", fmt::format("ev-{}", number)}});
-    w.put("th", shown(record.kind, 40), {{"scope", "row"}});
-    {
-      auto cell = w.open("td");
-      w.put("code", evidence.ids()[number], {{"class", "digest"}});
-      auto list = w.open("ul", {{"class", "subjects"}});
-      fitting(w, report, "li", record.subjects, kRecordsMark, 20, [&](const evidence::Subject& subject) {
-        auto item = w.open("li");
-        w.text(fmt::format("{} ({})", shown(subject.path, 120), text::human_bytes(subject.bytes)));
-        w.text(" ");
-        w.put("code", subject.sha256.empty() ? "not hashed" : "sha256:" + shown(subject.sha256, 64), {{"class", "digest"}});
-      });
-    }
-    w.put("td", shown(record.run.at, 40));
-    w.put("td", record.run.sandbox.empty() ? "none" : shown(fmt::format("{}", fmt::join(record.run.sandbox, ", "))));
-    w.put("td", evidence::to_string(record.status));
-  }, 5);
+  fitting(
+      w, report, "tr", numbers, kRecordsMark, kMostRows,
+      [&](std::size_t number) {
+        const evidence::Record& record = report.records[number];
+        auto row = w.open("tr", {{"id", fmt::format("ev-{}", number)}});
+        w.put("th", shown(record.kind, 40), {{"scope", "row"}});
+        {
+          auto cell = w.open("td");
+          w.put("code", evidence.ids()[number], {{"class", "digest"}});
+          auto list = w.open("ul", {{"class", "subjects"}});
+          fitting(w, report, "li", record.subjects, kRecordsMark, 20, [&](const evidence::Subject& subject) {
+            auto item = w.open("li");
+            w.text(fmt::format("{} ({})", shown(subject.path, 120), text::human_bytes(subject.bytes)));
+            w.text(" ");
+            w.put("code", subject.sha256.empty() ? "not hashed" : "sha256:" + shown(subject.sha256, 64),
+                  {{"class", "digest"}});
+          });
+        }
+        w.put("td", shown(record.run.at, 40));
+        w.put("td",
+              record.run.sandbox.empty() ? "none" : shown(fmt::format("{}", fmt::join(record.run.sandbox, ", "))));
+        w.put("td", evidence::to_string(record.status));
+      },
+      5);
 }
 
 void draw_types(html::Writer& w, const Report& report) {
@@ -246,8 +261,10 @@ void draw_types(html::Writer& w, const Report& report) {
   const u64 most = std::max<u64>(types.front().second, 1);
   auto figure = w.open("figure");
   {
-    auto svg = w.open("svg", {{"viewBox", fmt::format("0 0 480 {}", types.size() * 24)}, {"role", "img"},
-                              {"aria-labelledby", "types-title types-desc"}, {"class", "bars"}});
+    auto svg = w.open("svg", {{"viewBox", fmt::format("0 0 480 {}", types.size() * 24)},
+                              {"role", "img"},
+                              {"aria-labelledby", "types-title types-desc"},
+                              {"class", "bars"}});
     w.put("title", "Tensor types", {{"id", "types-title"}});
     std::string words;
     for (const auto& [name, number] : types) words += fmt::format("{}{}: {}", words.empty() ? "" : ", ", name, number);
@@ -256,9 +273,14 @@ void draw_types(html::Writer& w, const Report& report) {
       const double share = static_cast<double>(types[i].second) / static_cast<double>(most);
       const std::size_t y = i * 24;
       w.put("text", types[i].first, {{"x", "84"}, {"y", fmt::format("{}", y + 16)}, {"text-anchor", "end"}});
-      w.put("rect", "", {{"x", "96"}, {"y", fmt::format("{}", y + 4)}, {"width", fmt::format("{:.1f}", 2 + share * 300)},
-                         {"height", "16"}, {"rx", "3"}});
-      w.put("text", fmt::format("{}", types[i].second), {{"x", fmt::format("{:.1f}", 106 + share * 300)}, {"y", fmt::format("{}", y + 16)}});
+      w.put("rect", "",
+            {{"x", "96"},
+             {"y", fmt::format("{}", y + 4)},
+             {"width", fmt::format("{:.1f}", 2 + share * 300)},
+             {"height", "16"},
+             {"rx", "3"}});
+      w.put("text", fmt::format("{}", types[i].second),
+            {{"x", fmt::format("{:.1f}", 106 + share * 300)}, {"y", fmt::format("{}", y + 16)}});
     }
   }
   w.put("figcaption", "Tensors by type");
@@ -297,7 +319,9 @@ void draw_paths(html::Writer& w, const policy::Verdict& verdict, std::size_t num
   const auto y = [&](std::size_t i, std::size_t of) { return height / 2 + i * 40 + 20 - of * 20; };  // middle of a box
   auto figure = w.open("figure");
   {
-    auto svg = w.open("svg", {{"viewBox", fmt::format("0 0 640 {}", height)}, {"role", "img"}, {"class", "paths"},
+    auto svg = w.open("svg", {{"viewBox", fmt::format("0 0 640 {}", height)},
+                              {"role", "img"},
+                              {"class", "paths"},
                               {"aria-labelledby", fmt::format("paths-{0}-title paths-{0}-desc", number)}});
     w.put("title", "Paths through " + shown(verdict.context, 60), {{"id", fmt::format("paths-{}-title", number)}});
     std::string words;
@@ -308,24 +332,33 @@ void draw_paths(html::Writer& w, const policy::Verdict& verdict, std::size_t num
     }
     w.put("desc", words, {{"id", fmt::format("paths-{}-desc", number)}});
     const auto edge = [&](std::size_t x1, std::size_t y1, std::size_t x2, std::size_t y2, bool broken) {
-      w.put("path", "", {{"d", fmt::format("M{} {}C{} {} {} {} {} {}", x1, y1, (x1 + x2) / 2, y1, (x1 + x2) / 2, y2, x2, y2)},
-                         {"class", broken ? "edge broken" : "edge"}});
+      w.put("path", "",
+            {{"d", fmt::format("M{} {}C{} {} {} {} {} {}", x1, y1, (x1 + x2) / 2, y1, (x1 + x2) / 2, y2, x2, y2)},
+             {"class", broken ? "edge broken" : "edge"}});
     };
     for (std::size_t i = 0; i < sources.size(); ++i) edge(184, y(i, sources.size()), 268, height / 2, false);
     for (std::size_t i = 0; i < tools.size(); ++i) {
       const bool broken = std::ranges::all_of(paths, [&](const Path& p) { return p.to != i || p.broken; });
       edge(372, height / 2, 456, y(i, tools.size()), broken);
     }
-    const auto box = [&](std::size_t x, std::size_t middle, std::size_t wide, const std::string& label, std::string kind) {
-      w.put("rect", "", {{"x", fmt::format("{}", x)}, {"y", fmt::format("{}", middle - 14)}, {"width", fmt::format("{}", wide)},
-                         {"height", "28"}, {"rx", "6"}, {"class", std::move(kind)}});
-      w.put("text", label, {{"x", fmt::format("{}", x + wide / 2)}, {"y", fmt::format("{}", middle + 5)}, {"text-anchor", "middle"}});
+    const auto box = [&](std::size_t x, std::size_t middle, std::size_t wide, const std::string& label,
+                         std::string kind) {
+      w.put("rect", "",
+            {{"x", fmt::format("{}", x)},
+             {"y", fmt::format("{}", middle - 14)},
+             {"width", fmt::format("{}", wide)},
+             {"height", "28"},
+             {"rx", "6"},
+             {"class", std::move(kind)}});
+      w.put("text", label,
+            {{"x", fmt::format("{}", x + wide / 2)}, {"y", fmt::format("{}", middle + 5)}, {"text-anchor", "middle"}});
     };
     for (std::size_t i = 0; i < sources.size(); ++i) box(4, y(i, sources.size()), 180, sources[i], "source");
     box(268, height / 2, 104, "model", "model");
     for (std::size_t i = 0; i < tools.size(); ++i) box(456, y(i, tools.size()), 180, tools[i], "tool");
   }
-  w.put("figcaption", "Untrusted text on the left reaches what is on the right. A dashed line is broken by a condition.");
+  w.put("figcaption",
+        "Untrusted text on the left reaches what is on the right. A dashed line is broken by a condition.");
 }
 
 }  // namespace steelyard::report

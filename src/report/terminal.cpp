@@ -13,7 +13,11 @@ struct Step {
 
 Step step(std::string_view rest) {
   const auto first = static_cast<unsigned char>(rest[0]);
-  const std::size_t bytes = std::min<std::size_t>(first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1, rest.size());
+  const std::size_t bytes = std::min<std::size_t>(first >= 0xF0   ? 4
+                                                  : first >= 0xE0 ? 3
+                                                  : first >= 0xC0 ? 2
+                                                                  : 1,
+                                                  rest.size());
   char32_t code = bytes == 1 ? first : first & (0xFFu >> (bytes + 1));
   for (std::size_t i = 1; i < bytes; ++i) code = (code << 6) | (static_cast<unsigned char>(rest[i]) & 0x3Fu);
   const auto in = [&](char32_t low, char32_t high) { return code >= low && code <= high; };
@@ -73,10 +77,14 @@ std::string Screen::paint(Paint paint, std::string_view text) const {
 
 Paint Screen::of(policy::Decision decision) const {
   switch (decision) {
-    case policy::Decision::fit: return Paint::good;
-    case policy::Decision::fit_with_conditions: return Paint::warn;
-    case policy::Decision::undetermined: return Paint::open;
-    case policy::Decision::unfit: break;
+    case policy::Decision::fit:
+      return Paint::good;
+    case policy::Decision::fit_with_conditions:
+      return Paint::warn;
+    case policy::Decision::undetermined:
+      return Paint::open;
+    case policy::Decision::unfit:
+      break;
   }
   return Paint::bad;
 }
@@ -97,8 +105,14 @@ void Screen::heading(std::string_view text) {
 }
 
 void Screen::block(std::string_view lead, std::size_t indent, std::string_view text, Paint color) {
-  const std::size_t room = std::max<std::size_t>(columns_ > indent ? columns_ - indent : 0, 20);
   std::string start(lead);
+  if (2 * indent > columns_) {  // a narrow screen: the lead on its own, the text below
+    while (start.ends_with(' ')) start.pop_back();
+    line(start);
+    indent = 4;
+    start.assign(indent, ' ');
+  }
+  const std::size_t room = columns_ - indent;
   do {
     std::size_t end = fitting(text, room);
     if (end < text.size() && text[end] != ' ') {

@@ -3,12 +3,13 @@
 //
 // Attack resisted: terminal control through names and metadata (see terminal.hpp); a long list that
 // scrolls the verdict away. Tested by tests/unit/report_test.cpp and tests/report/*.golden.
+#include "base/text.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "base/text.hpp"
 #include "report/terminal.hpp"
 #include "rules/catalog.hpp"
 
@@ -30,7 +31,7 @@ class TextReport {
   std::string render() {
     if (report_.verdicts.empty()) {
       head();
-      for (const Examined& item : examined(report_)) file(item);
+      files();
     } else if (report_.matrix) {
       head();
       matrix();
@@ -52,18 +53,23 @@ class TextReport {
   }
 
   void matrix() {
+    const std::size_t most = std::min<std::size_t>(24, screen_.columns() - kDecisionColumns - 5);
     std::size_t widest = 0;
-    for (const auto& v : report_.verdicts) widest = std::max(widest, width(shown(v.context, 24)));
+    for (const auto& v : report_.verdicts) widest = std::max(widest, width(cut(shown(v.context), most)));
     screen_.line();
     for (const auto& v : report_.verdicts) {
       const std::string lead = pad(upper(policy::to_string(v.decision)), kDecisionColumns + 1);
-      const std::string context = pad(shown(v.context, 24), widest + 2);
-      screen_.line("  " + screen_.paint(screen_.of(v.decision), lead) + screen_.paint(Paint::strong, context) +
-                   cut(reason(v), screen_.columns() - std::min(screen_.columns() - 20, 2 + width(lead) + width(context))));
+      const std::string context = pad(cut(shown(v.context), most), widest + 2);
+      const std::size_t used = 2 + width(lead) + width(context);
+      const std::size_t room = screen_.columns() >= 2 * used ? screen_.columns() - used : 2 * screen_.columns();
+      screen_.block("  " + screen_.paint(screen_.of(v.decision), lead) + screen_.paint(Paint::strong, context), used,
+                    cut(reason(v), room));
     }
     screen_.line();
-    screen_.block("  ", 2, fmt::format("Profile {} · {}", shown(report_.verdicts.front().profile, 60),
-                                       shown(report_.verdicts.front().assurance)), Paint::dim);
+    screen_.block("  ", 2,
+                  fmt::format("Profile {} · {}", shown(report_.verdicts.front().profile, 60),
+                              shown(report_.verdicts.front().assurance)),
+                  Paint::dim);
     layer_lines(report_.verdicts);
     decides(report_.verdicts);
     undetermined(report_.verdicts);
@@ -98,7 +104,8 @@ class TextReport {
         continue;
       }
       std::string text = view.line->assessed ? shown(view.line->because.text) : "no requirement asks about it";
-      if (view.line->assessed && !view.line->requirement.empty()) text += fmt::format(" [{}]", shown(view.line->requirement, 60));
+      if (view.line->assessed && !view.line->requirement.empty())
+        text += fmt::format(" [{}]", shown(view.line->requirement, 60));
       if (view.same < view.of) text += fmt::format(" (in {} of {} contexts)", view.same, view.of);
       if (!view.line->because.cites.empty()) text += " " + evidence_.brief(view.line->because.cites.front());
       const std::string word = pad(decision, kDecisionColumns);
@@ -132,12 +139,14 @@ class TextReport {
       screen_.block("     ", 5, cites(ruling.because), Paint::dim);
       if (verbose_) {
         for (const auto& cite : ruling.because.cites) {
-          if (const std::string item = evidence_.describe(cite); !item.empty()) screen_.block("       ", 7, item, Paint::dim);
+          if (const std::string item = evidence_.describe(cite); !item.empty())
+            screen_.block("       ", 7, item, Paint::dim);
         }
       }
     }
     if (all.size() > most) {
-      screen_.block("     ", 5, fmt::format("and {} more: {}", all.size() - most, reproduce(report_, "--verbose")), Paint::dim);
+      screen_.block("     ", 5, fmt::format("and {} more: {}", all.size() - most, reproduce(report_, "--verbose")),
+                    Paint::dim);
     }
   }
 
@@ -189,6 +198,39 @@ class TextReport {
     for (const auto& item : items) screen_.block("  - ", 4, shown(item, 2 * kMostShown));
   }
 
+  // Many files: those with nothing to tell are counted, so that the others stay on the screen.
+  void files() {
+    std::array<std::size_t, 5> by_severity{};
+    std::size_t quiet = 0;
+    const auto items = examined(report_);
+    for (const Examined& item : items) {
+      for (const std::size_t i : item.findings)
+        ++by_severity[static_cast<std::size_t>(item.record->found.findings[i].severity)];
+    }
+    std::string totals;
+    for (std::size_t i = by_severity.size(); i-- > 0;) {
+      if (by_severity[i] == 0) continue;
+      totals += fmt::format("{}{} {}", totals.empty() ? "" : ", ", by_severity[i], to_string(static_cast<Severity>(i)));
+    }
+    screen_.line("findings: " + (totals.empty() ? "none in what was examined" : totals));
+    for (const Examined& item : items) {
+      const bool whole = item.record->status == evidence::Status::complete && item.examined == item.bytes &&
+                         item.gaps.empty() && item.bytes > 0;
+      if (report_.command == "scan" && items.size() > 3 && !verbose_ && item.findings.empty() && whole) {
+        ++quiet;
+      } else {
+        file(item);
+      }
+    }
+    if (quiet > 0) {
+      screen_.line();
+      screen_.block("", 0,
+                    fmt::format("and {} examined whole, without a finding: {}", count(quiet, "file", "files"),
+                                reproduce(report_, "--verbose")),
+                    Paint::dim);
+    }
+  }
+
   void file(const Examined& item) {
     const Examination& found = item.record->found;
     std::string title = shown(item.path, 120);
@@ -202,12 +244,15 @@ class TextReport {
     facts(item);
     coverage(item);
     if (item.record->status != evidence::Status::complete) {
-      screen_.block("  ", 2, fmt::format("this record is {}: what is missing was not examined",
-                                         evidence::to_string(item.record->status)), Paint::open);
+      screen_.block(
+          "  ", 2,
+          fmt::format("this record is {}: what is missing was not examined", evidence::to_string(item.record->status)),
+          Paint::open);
     }
     if (found.measurements.empty()) return;
     for (const auto& m : found.measurements) {
-      screen_.block("  ", 4, fmt::format("{} = {} {} (n = {})", shown(m.metric, 80), shown(m.value, 40), shown(m.unit, 20), m.n));
+      screen_.block(
+          "  ", 4, fmt::format("{} = {} {} (n = {})", shown(m.metric, 80), shown(m.value, 40), shown(m.unit, 20), m.n));
     }
   }
 
@@ -225,11 +270,14 @@ class TextReport {
       std::string text = shown(rules::message(f));
       const std::string place = where(*item.record, f.artifact, f.at);
       if (!place.empty()) text += "  " + place;
-      screen_.block("  " + rule + screen_.paint(screen_.of(f.severity), severity), 2 + width(rule) + width(severity), text);
+      screen_.block("  " + rule + screen_.paint(screen_.of(f.severity), severity), 2 + width(rule) + width(severity),
+                    text);
     }
     if (item.findings.size() > most) {
-      screen_.block("  ", 2, fmt::format("and {} less severe: {}", count(item.findings.size() - most, "finding", "findings"),
-                                         reproduce(report_, "--verbose")), Paint::dim);
+      screen_.block("  ", 2,
+                    fmt::format("and {} less severe: {}", count(item.findings.size() - most, "finding", "findings"),
+                                reproduce(report_, "--verbose")),
+                    Paint::dim);
     }
   }
 
@@ -237,7 +285,8 @@ class TextReport {
     const auto& all = item.record->found.facts;
     std::size_t shown_facts = 0;
     std::size_t widest = 0;
-    for (const std::size_t i : item.facts) widest = std::min<std::size_t>(32, std::max(widest, width(shown(all[i].key, 32))));
+    for (const std::size_t i : item.facts)
+      widest = std::min<std::size_t>(32, std::max(widest, width(shown(all[i].key, 32))));
     if (!item.facts.empty()) screen_.line();
     for (const std::size_t i : item.facts) {
       if (!verbose_ && shown_facts == (report_.command == "inspect" ? 4 : 1) * kMostFacts) break;
@@ -248,25 +297,30 @@ class TextReport {
                     f.assurance == Assurance::contradicted ? Paint::bad : Paint::plain);
     }
     if (shown_facts < item.facts.size()) {
-      screen_.block("  ", 2, fmt::format("and {}: {}", count(item.facts.size() - shown_facts, "more fact", "more facts"),
-                                         reproduce(report_, "--verbose")), Paint::dim);
+      screen_.block("  ", 2,
+                    fmt::format("and {}: {}", count(item.facts.size() - shown_facts, "more fact", "more facts"),
+                                reproduce(report_, "--verbose")),
+                    Paint::dim);
     }
   }
 
   void coverage(const Examined& item) {
     if (item.bytes == 0 && item.gaps.empty()) return;
     screen_.line();
-    screen_.block("  ", 2, fmt::format("examined {} of {} ({}) in {}", text::human_bytes(item.examined),
-                                       text::human_bytes(item.bytes), percent(item.examined, item.bytes),
-                                       count(item.artifacts, "artifact", "artifacts")),
-                  item.examined < item.bytes ? Paint::open : Paint::plain);
+    screen_.block(
+        "  ", 2,
+        fmt::format("examined {} of {} ({}) in {}", text::human_bytes(item.examined), text::human_bytes(item.bytes),
+                    percent(item.examined, item.bytes), count(item.artifacts, "artifact", "artifacts")),
+        item.examined < item.bytes ? Paint::open : Paint::plain);
     const std::size_t most = verbose_ ? item.gaps.size() : kMostGaps;
     for (std::size_t i = 0; i < std::min(item.gaps.size(), most); ++i) {
       const auto& [artifact, gap] = item.gaps[i];
-      screen_.block("  not examined: ", 16, fmt::format("{} @{}: {}", artifact != nullptr ? shown(artifact->path, 120) : "",
-                                                       offsets(gap->range), shown(gap->why)));
+      screen_.block("  not examined: ", 16,
+                    fmt::format("{} @{}: {}", artifact != nullptr ? shown(artifact->path, 120) : "",
+                                offsets(gap->range), shown(gap->why)));
     }
-    if (item.gaps.size() > most) screen_.block("  ", 2, fmt::format("and {} more gaps", item.gaps.size() - most), Paint::dim);
+    if (item.gaps.size() > most)
+      screen_.block("  ", 2, fmt::format("and {} more gaps", item.gaps.size() - most), Paint::dim);
   }
 
   const Report& report_;

@@ -50,6 +50,19 @@ int rank(const policy::Ruling& ruling) {
   return ruling.turned ? 2 : 0;
 }
 
+// Several targets are named in one text, a record each; `host` needs none.
+std::string targets(const Report& report) {
+  if (report.target.empty() || report.command == "host") return {};
+  std::string out;
+  std::size_t words = 0;
+  for (std::string_view rest = report.target; !rest.empty(); ++words) {
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    out += " " + shell_word(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return words > 1 && report.verdicts.empty() && words == report.records.size() ? out : " " + shell_word(report.target);
+}
+
 u64 add(u64 a, u64 b) {
   u64 sum = 0;
   return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
@@ -121,9 +134,9 @@ std::optional<Cited> Evidence::find(std::string_view citation) const {
 
 std::string Evidence::brief(std::string_view citation) const {
   const std::size_t hash = std::min(citation.find('#'), citation.size());
-  return shown(std::string(citation.substr(0, std::min(hash, kPrefix.size() + digits_))) +
-                   std::string(citation.substr(hash)),
-               80);
+  return shown(
+      std::string(citation.substr(0, std::min(hash, kPrefix.size() + digits_))) + std::string(citation.substr(hash)),
+      80);
 }
 
 const Finding* Evidence::finding(const Cited& cited) const {
@@ -258,7 +271,8 @@ std::vector<Examined> examined(const Report& report) {
     }
     // What belongs to no artifact belongs to the record, and is shown with its first subject.
     const auto owner = [&](const std::optional<u32>& artifact) -> Examined& {
-      const std::size_t subject = artifact && *artifact < found.artifacts.size() ? found.artifacts[*artifact].subject : 0;
+      const std::size_t subject =
+          artifact && *artifact < found.artifacts.size() ? found.artifacts[*artifact].subject : 0;
       return out[first + std::min(subject, out.size() - first - 1)];
     };
     for (const Artifact& artifact : found.artifacts) {
@@ -272,7 +286,8 @@ std::vector<Examined> examined(const Report& report) {
       Examined& item = owner(coverage.artifact);
       item.bytes = add(item.bytes, coverage.bytes);
       item.examined = add(item.examined, coverage.examined);
-      const Artifact* artifact = coverage.artifact < found.artifacts.size() ? &found.artifacts[coverage.artifact] : nullptr;
+      const Artifact* artifact =
+          coverage.artifact < found.artifacts.size() ? &found.artifacts[coverage.artifact] : nullptr;
       for (const Gap& gap : coverage.gaps) item.gaps.emplace_back(artifact, &gap);
     }
     for (std::size_t i = first; i < out.size(); ++i) {
@@ -317,7 +332,7 @@ std::string summary(const Report& report) {
 
 std::string reproduce(const Report& report, std::string_view more) {
   std::string out = "steelyard " + report.command;
-  if (!report.target.empty()) out += " " + shell_word(report.target);
+  out += targets(report);
   if (!report.matrix) {
     for (const auto& verdict : report.verdicts) out += " --context " + shell_word(verdict.context);
   }

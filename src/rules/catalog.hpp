@@ -12,12 +12,12 @@
 namespace steelyard::rules {
 
 struct Rule {
-  std::string id;        // "GGF004": family and number, never reused
-  std::string name;      // "tensor-out-of-bounds"
+  std::string id;    // "GGF004": family and number, never reused
+  std::string name;  // "tensor-out-of-bounds"
   Severity severity = Severity::medium;
   Layer layer = Layer::model;
-  std::string status;    // "preview", "stable", "retired"
-  std::string summary;   // one line; {placeholders} are filled from the finding's data
+  std::string status;   // "preview", "stable", "retired"
+  std::string summary;  // one line; {placeholders} are filled from the finding's data
   std::string why;
   std::string fix;
   std::vector<std::string> references;

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
-#include <array>
 #include <mutex>
 #include <ranges>
 #include <set>
@@ -123,10 +123,18 @@ void Run::parse(std::span<Job> jobs) {
     jobs[i].found = std::move(decoded.items[i]);
     if (jobs[i].found) continue;
     switch (reply->ending) {
-      case sandbox::Ending::finished: jobs[i].lost = "the parser's answer was malformed"; break;
-      case sandbox::Ending::crashed: jobs[i].lost = "the parser crashed"; break;
-      case sandbox::Ending::timed_out: jobs[i].lost = "the parser ran out of time"; break;
-      case sandbox::Ending::too_much_output: jobs[i].lost = "the parser's answer was too large"; break;
+      case sandbox::Ending::finished:
+        jobs[i].lost = "the parser's answer was malformed";
+        break;
+      case sandbox::Ending::crashed:
+        jobs[i].lost = "the parser crashed";
+        break;
+      case sandbox::Ending::timed_out:
+        jobs[i].lost = "the parser ran out of time";
+        break;
+      case sandbox::Ending::too_much_output:
+        jobs[i].lost = "the parser's answer was too large";
+        break;
     }
   }
 }
@@ -148,7 +156,12 @@ bool Run::parallel(std::vector<std::function<void()>> tasks) {
 evidence::Record Run::skeleton() const {
   evidence::Record record;
   record.kind = "scan";
-  record.method = {.tool = STEELYARD_VERSION, .analyzer = kAnalyzer, .rules = rules::pack_digest(), .engine = {}, .seed = {}, .uses = {}};
+  record.method = {.tool = STEELYARD_VERSION,
+                   .analyzer = kAnalyzer,
+                   .rules = rules::pack_digest(),
+                   .engine = {},
+                   .seed = {},
+                   .uses = {}};
   for (const TargetFile& file : target_.files) record.subjects.push_back({"file", file.name, "", 0});
   for (const Job& job : jobs_) {
     record.subjects[job.index].sha256 = job.sha256;
@@ -189,8 +202,11 @@ void Run::merge(Job& job, evidence::Record& record) const {
       std::array<std::byte, kExcerpt> bytes{};
       const u64 length = std::min<u64>(bytes.size(), finding.at->end - finding.at->begin);
       const std::size_t count = job.file.read(finding.at->begin, std::span(bytes).first(length));
-      finding.data.set("excerpt", fmt::format("{:02x}", fmt::join(as_text(Bytes(bytes).first(count)) |
-                                                                    std::views::transform([](char c) { return static_cast<u8>(c); }), "")));
+      finding.data.set(
+          "excerpt",
+          fmt::format("{:02x}", fmt::join(as_text(Bytes(bytes).first(count)) |
+                                              std::views::transform([](char c) { return static_cast<u8>(c); }),
+                                          "")));
     }
     if (finding.artifact) *finding.artifact += base;
     all.findings.push_back(std::move(finding));
@@ -212,7 +228,8 @@ Result<evidence::Record> Run::record() {
 
   evidence::Record record = skeleton();
   if (services_.store != nullptr && !options_.rehash) {
-    if (auto known = services_.store->find(evidence::cache_key(record), started, options_.max_age)) return std::move(*known);
+    if (auto known = services_.store->find(evidence::cache_key(record), started, options_.max_age))
+      return std::move(*known);
   }
 
   std::vector<std::function<void()>> batches;
@@ -238,7 +255,8 @@ Result<evidence::Record> Run::record() {
     if (problems_[i].empty()) continue;
     const auto artifact = static_cast<u32>(record.found.artifacts.size());
     record.found.artifacts.push_back({std::nullopt, static_cast<u32>(i), target_.files[i].name, "unknown", {}});
-    record.found.findings.push_back({"LIM004", Severity::medium, artifact, std::nullopt, json::Value().set("why", problems_[i])});
+    record.found.findings.push_back(
+        {"LIM004", Severity::medium, artifact, std::nullopt, json::Value().set("why", problems_[i])});
     record.found.coverage.push_back({artifact, 0, 0, {{{}, problems_[i]}}});
     record.status = evidence::Status::partial;
   }
@@ -247,7 +265,10 @@ Result<evidence::Record> Run::record() {
     if (const rules::Rule* rule = rules::find(finding.rule)) finding.severity = rule->severity;
   }
   record.found.complete = record.status == evidence::Status::complete;
-  record.run = {format_time(started), 0, services_.zygote.layers(), !options_.hash ? "none" : all_cached ? "cache" : "hashed"};
+  record.run = {format_time(started), 0, services_.zygote.layers(),
+                !options_.hash ? "none"
+                : all_cached   ? "cache"
+                               : "hashed"};
   if (services_.store != nullptr) (void)services_.store->put(record);
   return record;
 }

@@ -20,9 +20,9 @@ namespace steelyard::scan {
 inline constexpr u32 kAnalyzer = 1;
 
 struct Options {
-  bool hash = true;    // without it the record has no digests and is never reused
-  bool rehash = false;  // ignore remembered digests and records
-  unsigned jobs = 0;   // 0: one per core
+  bool hash = true;              // without it the record has no digests and is never reused
+  bool rehash = false;           // ignore remembered digests and records
+  unsigned jobs = 0;             // 0: one per core
   i64 max_age = 90 * 24 * 3600;  // seconds: how old a reused record may be
 };
 

@@ -43,13 +43,19 @@ bool shares(const std::string& file, const ShardName& set) {
 
 std::string_view describe(fs::file_type type) {
   switch (type) {
-    case fs::file_type::fifo: return "a FIFO";
-    case fs::file_type::socket: return "a socket";
+    case fs::file_type::fifo:
+      return "a FIFO";
+    case fs::file_type::socket:
+      return "a socket";
     case fs::file_type::block:
-    case fs::file_type::character: return "a device";
-    case fs::file_type::directory: return "a directory";
-    case fs::file_type::not_found: return "a link to nothing";
-    default: return "not a regular file";
+    case fs::file_type::character:
+      return "a device";
+    case fs::file_type::directory:
+      return "a directory";
+    case fs::file_type::not_found:
+      return "a link to nothing";
+    default:
+      return "not a regular file";
   }
 }
 
@@ -58,7 +64,8 @@ TargetFile entry(const fs::path& path, std::string name) {
   fs::path resolved = fs::canonical(path, error);
   if (error) return {path, std::move(name), error.message()};
   const auto type = fs::status(resolved, error).type();
-  if (type != fs::file_type::regular) return {resolved, std::move(name), std::string(describe(type)) + ", not a regular file"};
+  if (type != fs::file_type::regular)
+    return {resolved, std::move(name), std::string(describe(type)) + ", not a regular file"};
   return {std::move(resolved), std::move(name), {}};
 }
 
@@ -84,7 +91,8 @@ Result<bool> walk(const fs::path& folder, const std::string& prefix, int depth, 
       files.push_back(entry(entries->path(), std::move(name)));
     }
     if (files.size() > kMostFiles)
-      return fail(ErrorCode::usage, fmt::format("{}: more than {} files; name a smaller folder", text::display(folder.string()), kMostFiles));
+      return fail(ErrorCode::usage, fmt::format("{}: more than {} files; name a smaller folder",
+                                                text::display(folder.string()), kMostFiles));
   }
   if (error) files.push_back({folder, prefix.empty() ? "." : prefix, error.message()});
   return true;
@@ -117,7 +125,8 @@ Result<Target> resolve(const std::string& name) {
     target.files.push_back({resolved, fs::path(name).filename().string(), {}});
     add_siblings(fs::absolute(name, error), target);
   } else {
-    return fail(ErrorCode::io, fmt::format("{}: expected a regular file or a directory, found {}", text::display(name), describe(type)));
+    return fail(ErrorCode::io, fmt::format("{}: expected a regular file or a directory, found {}", text::display(name),
+                                           describe(type)));
   }
   std::ranges::sort(target.files, {}, &TargetFile::name);
   return target;

@@ -19,7 +19,8 @@ class DescriptorSource final : public Source {
   std::size_t read(u64 offset, std::span<std::byte> out) const override {
     std::size_t done = 0;
     while (done < out.size()) {
-      const ssize_t count = ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+      const ssize_t count =
+          ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
       if (count <= 0) break;
       done += static_cast<std::size_t>(count);
     }

@@ -31,7 +31,8 @@ Result<Outcome> vet(const Request& request, const scan::Services& services) {
   SY_TRY(evidence::Record scanned, scan::scan(target, options, services));
   if (scanned.run.at != format_time(now)) {
     if (const auto made = parse_time(scanned.run.at); made && *made < now)
-      outcome.notes.push_back(fmt::format("the scan of {} is reused (same bytes, same rules; --rehash makes it anew)", scanned.run.at));
+      outcome.notes.push_back(
+          fmt::format("the scan of {} is reused (same bytes, same rules; --rehash makes it anew)", scanned.run.at));
   }
   outcome.records.push_back(std::move(scanned));
 

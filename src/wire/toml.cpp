@@ -71,7 +71,8 @@ Node convert(const ::toml::node& from) {
   return node;
 }
 
-std::string pointed(const std::string& text, const std::string& name, u32 line, u32 column, const std::string& message) {
+std::string pointed(const std::string& text, const std::string& name, u32 line, u32 column,
+                    const std::string& message) {
   std::string out = fmt::format("{}:{}:{}: {}", name, line, column, message);
   std::istringstream lines(text);
   std::string content;
@@ -79,19 +80,27 @@ std::string pointed(const std::string& text, const std::string& name, u32 line, 
   }
   if (line == 0 || content.empty()) return out;
   const std::string shown = text::display(content, 100);
-  out += fmt::format("\n  {:>4} | {}\n       | {}^", line, shown, std::string(std::min<u32>(column > 0 ? column - 1 : 0, 99), ' '));
+  out += fmt::format("\n  {:>4} | {}\n       | {}^", line, shown,
+                     std::string(std::min<u32>(column > 0 ? column - 1 : 0, 99), ' '));
   return out;
 }
 
 std::string_view kind_name(Node::Kind kind) {
   switch (kind) {
-    case Node::Kind::string: return "text";
-    case Node::Kind::integer: return "a whole number";
-    case Node::Kind::boolean: return "true or false";
-    case Node::Kind::decimal: return "a decimal number";
-    case Node::Kind::date: return "a date";
-    case Node::Kind::array: return "a list";
-    case Node::Kind::table: return "a table";
+    case Node::Kind::string:
+      return "text";
+    case Node::Kind::integer:
+      return "a whole number";
+    case Node::Kind::boolean:
+      return "true or false";
+    case Node::Kind::decimal:
+      return "a decimal number";
+    case Node::Kind::date:
+      return "a date";
+    case Node::Kind::array:
+      return "a list";
+    case Node::Kind::table:
+      return "a table";
   }
   return "something else";
 }
@@ -174,8 +183,9 @@ std::string Table::choice(const std::string& key, const std::vector<std::string>
   std::string value = text(key, fallback);
   if (has(key) && std::ranges::find(choices, value) == choices.end()) {
     const std::string near = text::closest(value, choices);
-    error(key, fmt::format("{} is \"{}\"; expected one of {}{}", key, text::display(value, 64), fmt::join(choices, ", "),
-                           near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near)));
+    error(key,
+          fmt::format("{} is \"{}\"; expected one of {}{}", key, text::display(value, 64), fmt::join(choices, ", "),
+                      near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near)));
     return fallback;
   }
   return value;
@@ -229,7 +239,8 @@ std::vector<Table> Table::tables(const std::string& key) {
   }
   for (const Node& item : node->items) {
     const Node* id = member(item, "id");
-    found.emplace_back(*document_, item, fmt::format("[[{}]]{}", key, id ? " " + text::display(id->text, 64) : std::string()));
+    found.emplace_back(*document_, item,
+                       fmt::format("[[{}]]{}", key, id ? " " + text::display(id->text, 64) : std::string()));
   }
   return found;
 }
@@ -242,8 +253,10 @@ std::optional<Table> Table::table(const std::string& key) {
 
 json::Value to_json(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::integer: return node.number;
-    case Node::Kind::boolean: return node.number != 0;
+    case Node::Kind::integer:
+      return node.number;
+    case Node::Kind::boolean:
+      return node.number != 0;
     case Node::Kind::array: {
       json::Value list = json::Array{};
       for (const Node& item : node.items) list.push(to_json(item));
@@ -254,7 +267,8 @@ json::Value to_json(const Node& node) {
       for (const auto& [key, value] : node.members) object.set(key, to_json(value));
       return object;
     }
-    default: return node.text;
+    default:
+      return node.text;
   }
 }
 

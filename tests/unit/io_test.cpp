@@ -33,7 +33,8 @@ TEST_F(Files, HashIsThatOfTheBytes) {
   const auto file = File::open(write("a", content));
   ASSERT_TRUE(file);
   EXPECT_EQ(io::hash(*file), sha256(content));
-  EXPECT_EQ(io::hash(*File::open(write("empty", ""))), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(io::hash(*File::open(write("empty", ""))),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
 TEST_F(Files, ShrinkingFileHasNoDigest) {
@@ -95,7 +96,9 @@ TEST_F(Files, DigestCacheForgetsOnAnyChange) {
 TEST_F(Files, DigestCacheSkipsTornAndForgedLines) {
   const auto file = File::open(write("model", "content"));
   const io::Stat stat = file->stat();
-  { io::DigestCache(folder_ / "digests").remember(stat, sha256("content"), stat.changed / 1'000'000'000 + 10); }
+  {
+    io::DigestCache(folder_ / "digests").remember(stat, sha256("content"), stat.changed / 1'000'000'000 + 10);
+  }
   std::string text = *io::read_text(folder_ / "digests");
   const std::string torn = text.substr(0, text.size() - 5);
   ASSERT_TRUE(io::write_atomically(folder_ / "digests", torn + "\n", 0600));
@@ -111,13 +114,16 @@ std::vector<std::string> names(const Result<scan::Target>& target) {
 }
 
 TEST_F(Files, ShardsComeTogether) {
-  for (const char* name : {"m-00001-of-00002.gguf", "m-00002-of-00002.gguf", "m-00001-of-00003.gguf", "other.gguf"}) write(name, "x");
+  for (const char* name : {"m-00001-of-00002.gguf", "m-00002-of-00002.gguf", "m-00001-of-00003.gguf", "other.gguf"})
+    write(name, "x");
   EXPECT_EQ(names(scan::resolve((folder_ / "m-00001-of-00002.gguf").string())),
             (std::vector<std::string>{"m-00001-of-00002.gguf", "m-00002-of-00002.gguf"}));
   EXPECT_EQ(names(scan::resolve((folder_ / "other.gguf").string())), (std::vector<std::string>{"other.gguf"}));
-  for (const char* name : {"s-00001-of-00002.safetensors", "s-00002-of-00002.safetensors", "s.safetensors.index.json"}) write(name, "x");
+  for (const char* name : {"s-00001-of-00002.safetensors", "s-00002-of-00002.safetensors", "s.safetensors.index.json"})
+    write(name, "x");
   EXPECT_EQ(names(scan::resolve((folder_ / "s-00001-of-00002.safetensors").string())),
-            (std::vector<std::string>{"s-00001-of-00002.safetensors", "s-00002-of-00002.safetensors", "s.safetensors.index.json"}));
+            (std::vector<std::string>{"s-00001-of-00002.safetensors", "s-00002-of-00002.safetensors",
+                                      "s.safetensors.index.json"}));
 }
 
 TEST_F(Files, DirectoriesAreWalkedWithoutLoopsOrDevices) {
@@ -128,7 +134,8 @@ TEST_F(Files, DirectoriesAreWalkedWithoutLoopsOrDevices) {
   fs::create_directory_symlink(folder_, folder_ / "b" / "up");
   ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
   EXPECT_EQ(names(scan::resolve(folder_.string())),
-            (std::vector<std::string>{"a.txt", "b/model.gguf", "b/up (problem)", "loop1 (problem)", "loop2 (problem)", "pipe (problem)"}));
+            (std::vector<std::string>{"a.txt", "b/model.gguf", "b/up (problem)", "loop1 (problem)", "loop2 (problem)",
+                                      "pipe (problem)"}));
 }
 
 TEST_F(Files, TargetsThatCannotBeAreErrors) {

@@ -44,7 +44,8 @@ TEST_P(JsonRejects, WithAReason) {
 INSTANTIATE_TEST_SUITE_P(All, JsonRejects,
                          testing::Values(Bad{"{\"a\":1,\"a\":2}", "the key \"a\" appears twice"},
                                          Bad{"[1,,2]", "not JSON"}, Bad{"[1.5]", "a decimal number"},
-                                         Bad{"{\"a\":nul}", "not JSON"}, Bad{"", "not JSON"}, Bad{"\"\xff\"", "not JSON"}));
+                                         Bad{"{\"a\":nul}", "not JSON"}, Bad{"", "not JSON"},
+                                         Bad{"\"\xff\"", "not JSON"}));
 
 }  // namespace
 }  // namespace steelyard::json

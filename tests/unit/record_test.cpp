@@ -20,7 +20,8 @@ Record sample() {
   record.found.facts.push_back({"model.parameters", u64{134515008}, 0, Range{0, 8}, Assurance::verified});
   record.found.findings.push_back({"GGF001", Severity::high, 0, Range{8, 12}, json::Value().set("n", 3)});
   record.found.coverage.push_back({0, 100, 90, {{{90, 100}, "trailing bytes"}}});
-  record.found.measurements.push_back({"speed", json::Object{}, "12.5", "tok/s", 5, {"12", "13"}, "0.95", "bootstrap", json::Object{}});
+  record.found.measurements.push_back(
+      {"speed", json::Object{}, "12.5", "tok/s", 5, {"12", "13"}, "0.95", "bootstrap", json::Object{}});
   record.run = {"2026-11-24T10:12:28Z", 12, {"seccomp"}, "hashed"};
   return record;
 }

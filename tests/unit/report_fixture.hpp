@@ -41,8 +41,10 @@ inline evidence::Record host_record() {
   r.kind = "host";
   r.subjects = {{"host", "this machine", "", 0}};
   r.method = {"0.1.0", 1, "", "", json::Object{}, "", {}};
-  r.found.facts = {{"host.servers", json::Array{"ollama 127.0.0.1:11434"}, std::nullopt, std::nullopt, Assurance::verified}};
-  r.found.findings = {{"HST901", Severity::medium, std::nullopt, std::nullopt, json::Value().set("path", "/home/kim/models")}};
+  r.found.facts = {
+      {"host.servers", json::Array{"ollama 127.0.0.1:11434"}, std::nullopt, std::nullopt, Assurance::verified}};
+  r.found.findings = {
+      {"HST901", Severity::medium, std::nullopt, std::nullopt, json::Value().set("path", "/home/kim/models")}};
   r.run = {"2026-11-24T10:12:28Z", 9, {}, "none"};
   return r;
 }
@@ -64,7 +66,8 @@ inline policy::LayerLine layer(Layer which, policy::Decision decision, const pol
 }
 
 // One verdict of each kind.
-inline policy::Verdict verdict(std::string context, policy::Decision decision, const std::string& scan, const std::string& host) {
+inline policy::Verdict verdict(std::string context, policy::Decision decision, const std::string& scan,
+                               const std::string& host) {
   using policy::Decision;
   using policy::State;
   policy::Verdict v;
@@ -72,19 +75,27 @@ inline policy::Verdict verdict(std::string context, policy::Decision decision, c
   v.profile = "business";
   v.decision = decision;
   v.assurance = "static only: not attacked, not benchmarked";
-  const auto clean = ruling("no-code", "no_findings", Layer::model, State::met, "no finding of severity critical in 98,361,000 examined bytes", {scan + "#coverage/0"});
-  const auto posture = ruling("listens-locally", "host_posture", Layer::infrastructure, State::met, "every model server listens on 127.0.0.1 only", {host + "#facts/0"});
-  auto path = ruling("no-untrusted-action", "no_path", Layer::integration, State::met, "no path from untrusted text to a consequential tool", {scan});
+  const auto clean = ruling("no-code", "no_findings", Layer::model, State::met,
+                            "no finding of severity critical in 98,361,000 examined bytes", {scan + "#coverage/0"});
+  const auto posture = ruling("listens-locally", "host_posture", Layer::infrastructure, State::met,
+                              "every model server listens on 127.0.0.1 only", {host + "#facts/0"});
+  auto path = ruling("no-untrusted-action", "no_path", Layer::integration, State::met,
+                     "no path from untrusted text to a consequential tool", {scan});
   v.rulings = {clean, posture};
-  v.layers = {layer(Layer::model, Decision::fit, clean, false), layer(Layer::infrastructure, Decision::fit, posture, false)};
-  v.not_assessed = {"attack success: steelyard redteam tiny-llama-Q4_K_M.gguf (20 minutes)", "quality: steelyard bench tiny-llama-Q4_K_M.gguf (5 minutes)"};
+  v.layers = {layer(Layer::model, Decision::fit, clean, false),
+              layer(Layer::infrastructure, Decision::fit, posture, false)};
+  v.not_assessed = {"attack success: steelyard redteam tiny-llama-Q4_K_M.gguf (20 minutes)",
+                    "quality: steelyard bench tiny-llama-Q4_K_M.gguf (5 minutes)"};
   if (decision == Decision::fit) {
     v.rulings.push_back(path);
     v.layers.push_back(layer(Layer::integration, decision, path, false));
     return v;
   }
   if (decision == Decision::undetermined) {
-    auto licence = ruling("licence-known", "licence", Layer::model, State::undetermined, "two claims about the licence disagree: apache-2.0 and Gemma Terms of Use", {scan + "#findings/0", scan + "#facts/2"}, "steelyard licence tiny-llama-Q4_K_M.gguf --for profile.toml");
+    auto licence = ruling("licence-known", "licence", Layer::model, State::undetermined,
+                          "two claims about the licence disagree: apache-2.0 and Gemma Terms of Use",
+                          {scan + "#findings/0", scan + "#facts/2"},
+                          "steelyard licence tiny-llama-Q4_K_M.gguf --for profile.toml");
     v.rulings.push_back(licence);
     v.rulings.push_back(path);
     v.layers[0] = layer(Layer::model, decision, licence, true);
@@ -94,9 +105,18 @@ inline policy::Verdict verdict(std::string context, policy::Decision decision, c
   path.state = State::unmet;
   path.because.text = "text from inbox can make the model call send_mail";
   path.because.cites = {scan + "#findings/1", host + "#findings/0"};
-  path.scenarios = {{"inbox>send_mail", "A mail from anybody reaches the model, which may then send mail anywhere", scan + "#findings/1", {"confirm:send_mail"}},
-                    {"inbox>calendar", "A mail from anybody reaches the model, which may then change the calendar", scan + "#findings/1", {"confirm:calendar", "drop:calendar"}},
-                    {"web>send_mail", "A web page reaches the model, which may then send mail anywhere", scan + "#findings/1", {"confirm:send_mail"}}};
+  path.scenarios = {{"inbox>send_mail",
+                     "A mail from anybody reaches the model, which may then send mail anywhere",
+                     scan + "#findings/1",
+                     {"confirm:send_mail"}},
+                    {"inbox>calendar",
+                     "A mail from anybody reaches the model, which may then change the calendar",
+                     scan + "#findings/1",
+                     {"confirm:calendar", "drop:calendar"}},
+                    {"web>send_mail",
+                     "A web page reaches the model, which may then send mail anywhere",
+                     scan + "#findings/1",
+                     {"confirm:send_mail"}}};
   path.turned = decision == Decision::fit_with_conditions;
   if (path.turned) {
     v.conditions = {{"confirm:send_mail", "Ask a person before send_mail once untrusted text was read", "gateway", 2},
@@ -129,8 +149,10 @@ inline report::Report matrix() {
   r.matrix = true;
   const std::string scan = evidence::id(r.records[0]);
   const std::string host = evidence::id(r.records[1]);
-  r.verdicts = {verdict("offline-chat", Decision::fit, scan, host), verdict("private-rag", Decision::undetermined, scan, host),
-                verdict("public-helpdesk", Decision::fit, scan, host), verdict("mail-assistant", Decision::fit_with_conditions, scan, host),
+  r.verdicts = {verdict("offline-chat", Decision::fit, scan, host),
+                verdict("private-rag", Decision::undetermined, scan, host),
+                verdict("public-helpdesk", Decision::fit, scan, host),
+                verdict("mail-assistant", Decision::fit_with_conditions, scan, host),
                 verdict("coding-agent", Decision::unfit, scan, host)};
   return r;
 }
@@ -144,8 +166,10 @@ inline report::Report single(std::size_t index) {
 }
 
 inline const std::string& hostile_text() {
-  static const std::string text =
-      std::string("<script>alert(1)</script>\"' onload=x \x1b[31m\x1b]0;title\x07 \xe2\x80\xae gnp.exe \xff\r\n</style><img src=https://evil.example/x>") + std::string(1, '\0');
+  static const std::string text = std::string(
+                                      "<script>alert(1)</script>\"' onload=x \x1b[31m\x1b]0;title\x07 \xe2\x80\xae "
+                                      "gnp.exe \xff\r\n</style><img src=https://evil.example/x>") +
+                                  std::string(1, '\0');
   return text;
 }
 
@@ -161,8 +185,10 @@ inline report::Report hostile(std::string text = hostile_text()) {
       if (fact.value.is_string()) fact.value = text::to_value(text);
     }
     record.found.facts.push_back({text, text::to_value(text), std::nullopt, std::nullopt, Assurance::claimed});
-    record.found.facts.push_back({"x.types", json::Value().set("<b>\xe2\x80\xae", 3), std::nullopt, std::nullopt, Assurance::claimed});
-    for (auto& finding : record.found.findings) finding.data = json::Value().set("what", text::to_value(text)).set("excerpt", text::to_value(text));
+    record.found.facts.push_back(
+        {"x.types", json::Value().set("<b>\xe2\x80\xae", 3), std::nullopt, std::nullopt, Assurance::claimed});
+    for (auto& finding : record.found.findings)
+      finding.data = json::Value().set("what", text::to_value(text)).set("excerpt", text::to_value(text));
     for (auto& coverage : record.found.coverage) {
       for (auto& gap : coverage.gaps) gap.why = text;
     }
@@ -188,7 +214,9 @@ inline report::Report flood() {
   const std::string text(300, '"');
   for (int i = 0; i < 5'000; ++i) {
     const std::string number = std::to_string(i);
-    found.findings.push_back({"TPL" + std::to_string(902 + i % 97), Severity::low, 0, Range{static_cast<u64>(i), static_cast<u64>(i) + 9}, json::Value().set("excerpt", text + number)});
+    found.findings.push_back({"TPL" + std::to_string(902 + i % 97), Severity::low, 0,
+                              Range{static_cast<u64>(i), static_cast<u64>(i) + 9},
+                              json::Value().set("excerpt", text + number)});
     found.facts.push_back({"model.extra." + number, text, 0, std::nullopt, Assurance::claimed});
     found.coverage[0].gaps.push_back({{1, 2}, text});
   }
@@ -199,7 +227,9 @@ inline report::Report flood() {
   }
   while (r.verdicts.size() < 60) r.verdicts.push_back(r.verdicts[r.verdicts.size() % 5]);
   for (auto& verdict : r.verdicts) {
-    while (verdict.rulings.size() < 200) verdict.rulings.push_back(ruling(text, text, Layer::model, policy::State::undetermined, text, {"ev1:0000"}, text));
+    while (verdict.rulings.size() < 200)
+      verdict.rulings.push_back(
+          ruling(text, text, Layer::model, policy::State::undetermined, text, {"ev1:0000"}, text));
     while (verdict.not_assessed.size() < 200) verdict.not_assessed.push_back(text);
   }
   return r;

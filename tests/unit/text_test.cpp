@@ -11,7 +11,7 @@ TEST(Text, DisplayEscapesWhatDeceives) {
   EXPECT_EQ(display("zero\u200bwidth"), "zero\\u{200b}width");
   EXPECT_EQ(display("\U000E0041"), "\\u{e0041}");
   EXPECT_EQ(display("bad\xff\xfe"), "bad\\xff\\xfe");
-  EXPECT_EQ(display("\xc0\xaf"), "\\xc0\\xaf");          // overlong "/"
+  EXPECT_EQ(display("\xc0\xaf"), "\\xc0\\xaf");           // overlong "/"
   EXPECT_EQ(display("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // surrogate
   EXPECT_EQ(display("a\nb\tc"), "a\\nb\\tc");
   EXPECT_EQ(display("naïve 模型 😀"), "naïve 模型 😀");

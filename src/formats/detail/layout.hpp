@@ -1,0 +1,55 @@
+// Layout: which bytes of a file its tensors claim, and what nobody claims.
+//
+// Attack resisted: overlapping tensors (one patch changes two), holes and tails that hide a payload,
+// polyglots that are a model to one reader and an archive or program to another.
+// Shared by the formats whose data section is a row of tensors. Tested by the formats' own tests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/source.hpp"
+#include "core/examination.hpp"
+
+namespace steelyard::formats {
+
+// Collects findings with a limit per rule, so that a hostile file can't flood the report.
+class Reporter {
+ public:
+  explicit Reporter(Examination& out) : out_(out) {}
+  void add(std::string_view rule, std::optional<Range> at, json::Value data = json::Object{});
+  void fact(std::string key, json::Value value, std::optional<Range> at, Assurance assurance);
+  // Says how many findings were left out.
+  void finish();
+
+ private:
+  static constexpr std::size_t kMostPerRule = 16;
+  Examination& out_;
+  std::vector<std::pair<std::string, std::size_t>> counts_;
+};
+
+struct Claim {
+  u64 begin = 0;  // absolute
+  u64 end = 0;
+  Range declared;    // where the header declares it
+  std::string name;  // cut to 64 bytes
+};
+
+struct LayoutRules {
+  std::string_view overlap;
+  std::string_view hole;
+  std::string_view padding;  // non-zero bytes where padding belongs; empty: no padding is allowed
+  std::string_view trailing;
+  std::string_view payload;  // a tail that begins like a program or an archive
+};
+
+// Checks `claims` against [begin, end of file): everything after `begin` belongs to one of them or,
+// up to `alignment`, is zero padding. Adds the findings and gaps, and the bytes claimed to
+// `coverage.examined`.
+void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Claim> claims, const LayoutRules& rules,
+                  Reporter& report, Coverage& coverage);
+
+// What the bytes at `offset` look like: "a ZIP archive", "an ELF program", …; "" for nothing known.
+std::string_view recognise(const Source& source, u64 offset);
+
+}  // namespace steelyard::formats

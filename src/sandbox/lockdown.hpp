@@ -1,0 +1,30 @@
+// The layers of isolation, each one switch. Everything here acts on the calling process and can't be undone.
+//
+// Own Landlock constants: Debian 12's headers end at ABI 2. Sources: landlock(7), seccomp(2),
+// user_namespaces(7), capabilities(7). Tested by tests/unit/sandbox_test.cpp.
+#pragma once
+
+#include <linux/filter.h>
+
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace steelyard::sandbox {
+
+// User, network, ipc, uts, mount and (for children) pid namespaces; false when the kernel refuses.
+bool enter_namespaces();
+// Empties every capability set and forbids new privileges and core dumps of this process.
+bool drop_privileges();
+// Handles every right that the kernel knows and grants none; the ABI version, 0 when there is none.
+int restrict_landlock();
+// Address space, CPU seconds, descriptors, file size, core.
+bool limit_resources(u64 memory_bytes, int seconds);
+
+// The worker's system calls as a BPF program: read what is open, write, compute, exit. Built before
+// the file system is gone; empty when libseccomp refuses.
+std::vector<sock_filter> worker_filter();
+bool install_filter(const std::vector<sock_filter>& program);
+
+}  // namespace steelyard::sandbox
