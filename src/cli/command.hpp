@@ -59,7 +59,7 @@ struct Arguments {
 
 struct Parsed {
   const Command* command = nullptr;  // nullptr: `exit` says it all
-  Arguments arguments;
+  Arguments arguments = {};
   int exit = kClean;
 };
 

@@ -10,8 +10,10 @@ struct Param {
   std::string_view name;
   enum class Type { text, texts, integer, flag } type = Type::text;
   bool required = false;
-  std::string_view choices;  // "low,medium,high": allowed texts; empty: any
-  std::string_view meaning;  // for explain and the docs
+  std::string_view choices = {};  // "low,medium,high": allowed texts; "sha256": digests; empty: any
+  std::string_view meaning = {};  // for explain and the docs
+  i64 least = 0;                  // of integers
+  i64 most = json::kLargestInteger;
 };
 
 struct Kind {

@@ -41,7 +41,8 @@ Shortfall gap_in(const Item& scan, std::size_t index) {
   const Coverage& coverage = found.coverage[index];
   const bool named = coverage.artifact < found.artifacts.size();
   const Artifact artifact = named ? found.artifacts[coverage.artifact] : Artifact{{}, 0, "?", "unknown", {}};
-  std::string text = fmt::format("{} of {} bytes of {} were not examined", left_out(coverage), coverage.bytes, shown(artifact.path));
+  std::string text =
+      fmt::format("{} of {} bytes of {} were not examined", left_out(coverage), coverage.bytes, shown(artifact.path));
   if (!coverage.gaps.empty()) text += fmt::format(" ({})", shown(coverage.gaps.front().why));
   const bool lasting = scan.record->status == evidence::Status::complete;
   return {lasting, lasting && artifact.format != "unknown", std::move(text), scan.cite("coverage", index)};
@@ -80,9 +81,9 @@ Statements statements(const std::vector<Item>& items, std::string_view key) {
     for (std::size_t i = 0; i < facts.size(); ++i) {
       if (facts[i].key != key) continue;
       const bool missing = facts[i].assurance == Assurance::missing || facts[i].value.is_null();
-      auto& list = missing                                              ? out.missing
+      auto& list = missing                                         ? out.missing
                    : facts[i].assurance == Assurance::contradicted ? out.contradicted
-                                                                        : out.stated;
+                                                                   : out.stated;
       list.push_back({&facts[i], item.cite("facts", i)});
     }
   }
@@ -109,7 +110,8 @@ std::vector<Shortfall> shortfalls(const std::vector<Item>& scans, i64 percent) {
     }
     for (std::size_t i = 0; i < covered.size(); ++i) {
       if (covered[i]) continue;
-      out.push_back({false, false, fmt::format("nothing says how much of {} was examined", shown(found.artifacts[i].path)),
+      out.push_back({false, false,
+                     fmt::format("nothing says how much of {} was examined", shown(found.artifacts[i].path)),
                      scan.cite("artifacts", i)});
     }
   }
@@ -125,8 +127,9 @@ Ruling fell_short(std::string_view lead, const std::vector<Shortfall>& all) {
     cites.push_back(one.cite);
     lasting = lasting || one.lasting;
   }
-  return undetermined(fmt::format("{}{} not examined: {}", lead, counted(all.size(), "part"), listing(std::move(items))),
-                      std::move(cites), lasting ? fmt::format("{}, without what it cannot examine", kRescan) : std::string(kRescan));
+  return undetermined(
+      fmt::format("{}{} not examined: {}", lead, counted(all.size(), "part"), listing(std::move(items))),
+      std::move(cites), lasting ? fmt::format("{}, without what it cannot examine", kRescan) : std::string(kRescan));
 }
 
 std::string shown(const json::Value& value) {
@@ -137,7 +140,8 @@ std::string listing(std::vector<std::string> items) {
   std::ranges::sort(items);
   items.erase(std::ranges::unique(items).begin(), items.end());
   const std::size_t most = std::min(items.size(), kMostListed);
-  std::string text = fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(most), ", "));
+  std::string text =
+      fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(most), ", "));
   return items.size() == most ? text : fmt::format("{} and {} more", text, items.size() - most);
 }
 
@@ -183,7 +187,9 @@ Ruling undetermined(std::string text, std::vector<std::string> cites, std::strin
   return ruling;
 }
 
-Ruling not_scanned() { return undetermined("no scan record: the model's files were not examined", {}, std::string(kScan)); }
+Ruling not_scanned() {
+  return undetermined("no scan record: the model's files were not examined", {}, std::string(kScan));
+}
 
 std::optional<Ruling> cut_short(const std::vector<Item>& items) {
   std::vector<std::string> cites;

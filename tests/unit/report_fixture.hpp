@@ -1,5 +1,5 @@
 // Reports to render in tests: a small model in five contexts, as `vet` would hand it over, and hostile
-// and oversized variants. Shared by report_test.cpp and tests/oracle/report_main.cpp.
+// and oversized variants. Shared by report_test.cpp and tests/oracle/report_fixture_main.cpp.
 #pragma once
 
 #include "base/text.hpp"

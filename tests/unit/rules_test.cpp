@@ -59,7 +59,7 @@ TEST_P(Rules, FireAndStaySilent) {
     for (const Finding& finding : found.findings) {
       EXPECT_NE(rules::find(finding.rule), nullptr) << finding.rule << " isn't in the catalogue";
       const std::string message = rules::message(finding);
-      EXPECT_EQ(message.find('{'), std::string::npos) << finding.rule << ": unfilled placeholder: " << message;
+      EXPECT_EQ(message.find('?'), std::string::npos) << finding.rule << ": unfilled placeholder: " << message;
     }
   }
   EXPECT_GE(fires, 1) << id;
@@ -72,8 +72,8 @@ std::vector<std::string> rule_files() {
   return paths;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Rules, testing::ValuesIn(rule_files()), [](const auto& info) {
-  std::string name = info.param.substr(info.param.rfind('/') + 1);
+INSTANTIATE_TEST_SUITE_P(All, Rules, testing::ValuesIn(rule_files()), [](const auto& file) {
+  std::string name = file.param.substr(file.param.rfind('/') + 1);
   return name.substr(0, name.find('.'));
 });
 

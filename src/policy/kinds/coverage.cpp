@@ -12,13 +12,18 @@ namespace steelyard::policy {
 namespace {
 
 constexpr Param kParams[] = {
-    {.name = "min_percent", .type = Param::Type::integer, .meaning = "how much of every artifact must have been examined (default: 100)", .least = 1, .most = 100},
+    {.name = "min_percent",
+     .type = Param::Type::integer,
+     .meaning = "how much of every artifact must have been examined (default: 100)",
+     .least = 1,
+     .most = 100},
 };
 
 Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   const auto scans = records_of(inputs, "scan");
   if (scans.empty()) return not_scanned();
-  const i64 percent = requirement.params["min_percent"].is_integer() ? requirement.params["min_percent"].integer() : 100;
+  const i64 percent =
+      requirement.params["min_percent"].is_integer() ? requirement.params["min_percent"].integer() : 100;
   const auto missing = shortfalls(scans, percent);
   std::vector<std::string> settled;
   std::vector<std::string> cites;
@@ -29,8 +34,9 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   }
   if (!settled.empty()) {
     const std::size_t number = settled.size();
-    return unmet(fmt::format("{} not examined to {} %: {}", counted(number, "artifact"), percent, listing(std::move(settled))),
-                 std::move(cites));
+    return unmet(
+        fmt::format("{} not examined to {} %: {}", counted(number, "artifact"), percent, listing(std::move(settled))),
+        std::move(cites));
   }
   if (!missing.empty()) return fell_short("", missing);
   for (const Item& scan : scans) {
@@ -43,6 +49,7 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
 }  // namespace
 
 extern const Kind coverage_kind;
-const Kind coverage_kind{"coverage", Layer::model, "Every artifact of the model was examined.", kParams, "scan", evaluate};
+const Kind coverage_kind{"coverage", Layer::model, "Every artifact of the model was examined.",
+                         kParams,    "scan",       evaluate};
 
 }  // namespace steelyard::policy

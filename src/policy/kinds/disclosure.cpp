@@ -10,7 +10,10 @@ namespace steelyard::policy {
 namespace {
 
 constexpr Param kParams[] = {
-    {.name = "facts", .type = Param::Type::texts, .required = true, .meaning = "keys of facts that must be stated: \"identity.maker\""},
+    {.name = "facts",
+     .type = Param::Type::texts,
+     .required = true,
+     .meaning = "keys of facts that must be stated: \"identity.maker\""},
 };
 
 Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
@@ -38,20 +41,22 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
       unknown.add(key, {});
     }
   }
-  if (!missing.keys.empty()) return unmet("not disclosed: " + missing.text(), std::move(missing.cites));
+  if (!missing.keys.empty()) return unmet("not disclosed: " + missing.text(), missing.cites);
   if (!contradicted.keys.empty())
-    return undetermined("disclosed, but in contradiction: " + contradicted.text(), std::move(contradicted.cites),
+    return undetermined("disclosed, but in contradiction: " + contradicted.text(), contradicted.cites,
                         fmt::format("{}, and ask the maker which statement holds", kInspect));
   if (!unknown.keys.empty())
-    return undetermined(fmt::format("not looked for in {}: {}", counted(scans.size(), "scan"), fmt::join(unknown.keys, ", ")), ids_of(scans),
-                        std::string(kRescan));
+    return undetermined(
+        fmt::format("not looked for in {}: {}", counted(scans.size(), "scan"), fmt::join(unknown.keys, ", ")),
+        ids_of(scans), std::string(kRescan));
   if (auto open = cut_short(scans)) return *open;
-  return met("disclosed: " + stated.text(), std::move(stated.cites));
+  return met("disclosed: " + stated.text(), stated.cites);
 }
 
 }  // namespace
 
 extern const Kind disclosure_kind;
-const Kind disclosure_kind{"disclosure", Layer::model, "The model's files state the named facts.", kParams, "scan", evaluate};
+const Kind disclosure_kind{"disclosure", Layer::model, "The model's files state the named facts.",
+                           kParams,      "scan",       evaluate};
 
 }  // namespace steelyard::policy

@@ -14,8 +14,16 @@ namespace {
 
 constexpr i64 kDay = 24 * 3600;
 constexpr Param kParams[] = {
-    {.name = "max_days", .type = Param::Type::integer, .required = true, .meaning = "age that evidence may have", .least = 1, .most = 36500},
-    {.name = "kinds", .type = Param::Type::texts, .choices = "scan,host,context", .meaning = "kinds of records that are held to it (default: all there are)"},
+    {.name = "max_days",
+     .type = Param::Type::integer,
+     .required = true,
+     .meaning = "age that evidence may have",
+     .least = 1,
+     .most = 36500},
+    {.name = "kinds",
+     .type = Param::Type::texts,
+     .choices = "scan,host,context",
+     .meaning = "kinds of records that are held to it (default: all there are)"},
 };
 
 Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
@@ -23,7 +31,9 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   const i64 most = requirement.params["max_days"].integer();
   const auto kinds = texts(requirement, "kinds");
   auto items = records_of(inputs, "");
-  std::erase_if(items, [&](const Item& item) { return !kinds.empty() && std::ranges::find(kinds, item.record->kind) == kinds.end(); });
+  std::erase_if(items, [&](const Item& item) {
+    return !kinds.empty() && std::ranges::find(kinds, item.record->kind) == kinds.end();
+  });
   std::vector<std::string> old, unreadable, old_cites, unreadable_cites;
   for (const Item& item : items) {
     const auto at = parse_time(item.record->run.at);
@@ -36,19 +46,26 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
     const std::size_t number = list.size();
     return fmt::format("{} of {} {}: {}", number, counted(items.size(), "record"), what, listing(std::move(list)));
   };
-  if (!old.empty()) return unmet(summary(old, fmt::format("older than {}", counted(static_cast<std::size_t>(most), "day"))), std::move(old_cites));
-  if (!unreadable.empty()) return undetermined(summary(unreadable, "with an unreadable or future time"), std::move(unreadable_cites), again);
+  if (!old.empty())
+    return unmet(summary(old, fmt::format("older than {}", counted(static_cast<std::size_t>(most), "day"))),
+                 std::move(old_cites));
+  if (!unreadable.empty())
+    return undetermined(summary(unreadable, "with an unreadable or future time"), std::move(unreadable_cites), again);
   if (items.empty()) return undetermined("no record whose age could be told", {}, again);
   for (const std::string& kind : kinds) {
     if (std::ranges::none_of(items, [&](const Item& item) { return item.record->kind == kind; }))
-      return undetermined(fmt::format("no {} record among {}", kind, counted(items.size(), "record")), ids_of(items), again);
+      return undetermined(fmt::format("no {} record among {}", kind, counted(items.size(), "record")), ids_of(items),
+                          again);
   }
-  return met(fmt::format("{} at most {} old", counted(items.size(), "record"), counted(static_cast<std::size_t>(most), "day")), ids_of(items));
+  return met(
+      fmt::format("{} at most {} old", counted(items.size(), "record"), counted(static_cast<std::size_t>(most), "day")),
+      ids_of(items));
 }
 
 }  // namespace
 
 extern const Kind evidence_age_kind;
-const Kind evidence_age_kind{"evidence_age", Layer::model, "The evidence is recent enough.", kParams, "every", evaluate};
+const Kind evidence_age_kind{"evidence_age", Layer::model, "The evidence is recent enough.",
+                             kParams,        "every",      evaluate};
 
 }  // namespace steelyard::policy

@@ -13,7 +13,10 @@ namespace steelyard::policy {
 namespace {
 
 constexpr Param kParams[] = {
-    {.name = "allow", .type = Param::Type::texts, .required = true, .meaning = "beginnings of allowed formats: \"gguf\", \"safetensors\""},
+    {.name = "allow",
+     .type = Param::Type::texts,
+     .required = true,
+     .meaning = "beginnings of allowed formats: \"gguf\", \"safetensors\""},
 };
 
 Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
@@ -28,7 +31,8 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
     if (std::ranges::none_of(allow, begins)) other.push_back(statement);
   }
   if (!other.empty())
-    return unmet(fmt::format("{} not in an allowed format: {} (allowed: {})", counted(other.size(), "part"), listing(other), listing(allow)),
+    return unmet(fmt::format("{} not in an allowed format: {} (allowed: {})", counted(other.size(), "part"),
+                             listing(other), listing(allow)),
                  cites_of(other));
   std::vector<std::string> unknown;
   std::vector<std::string> cites;
@@ -42,23 +46,26 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   }
   if (!unknown.empty()) {
     const std::size_t number = unknown.size();
-    return undetermined(fmt::format("{} of unknown format: {}", counted(number, "file"), listing(std::move(unknown))), std::move(cites),
-                        fmt::format("{}, without what it cannot examine", kRescan));
+    return undetermined(fmt::format("{} of unknown format: {}", counted(number, "file"), listing(std::move(unknown))),
+                        std::move(cites), fmt::format("{}, without what it cannot examine", kRescan));
   }
-  if (auto open = cut_short(scans)) return *open;
   if (!formats.contradicted.empty())
-    return undetermined(fmt::format("{} of the format contradict each other: {}", counted(formats.contradicted.size(), "statement"),
-                                    listing(formats.contradicted)),
+    return undetermined(fmt::format("{} of the format contradict each other: {}",
+                                    counted(formats.contradicted.size(), "statement"), listing(formats.contradicted)),
                         cites_of(formats.contradicted), std::string(kInspect));
   if (formats.stated.empty())
-    return undetermined(fmt::format("no format was recognised in {}", counted(scans.size(), "scan")), ids_of(scans), std::string(kRescan));
-  return met(fmt::format("{} in an allowed format: {}", counted(formats.stated.size(), "part"), listing(formats.stated)),
-             cites_of(formats.stated));
+    return undetermined(fmt::format("no format was recognised in {}", counted(scans.size(), "scan")), ids_of(scans),
+                        std::string(kRescan));
+  if (auto open = cut_short(scans)) return *open;
+  return met(
+      fmt::format("{} in an allowed format: {}", counted(formats.stated.size(), "part"), listing(formats.stated)),
+      cites_of(formats.stated));
 }
 
 }  // namespace
 
 extern const Kind format_kind;
-const Kind format_kind{"format", Layer::model, "The model is in one of the allowed file formats.", kParams, "scan", evaluate};
+const Kind format_kind{"format", Layer::model, "The model is in one of the allowed file formats.",
+                       kParams,  "scan",       evaluate};
 
 }  // namespace steelyard::policy

@@ -20,7 +20,8 @@ constexpr Param kParams[] = {
 
 Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   const auto hosts = records_of(inputs, "host");
-  if (hosts.empty()) return undetermined("no host record: the system around the model was not examined", {}, std::string(kHost));
+  if (hosts.empty())
+    return undetermined("no host record: the system around the model was not examined", {}, std::string(kHost));
   std::vector<std::string> bad, unknown, absent, good, bad_cites, unknown_cites, good_cites;
   for (const std::string& check : texts(requirement, "checks")) {
     const Statements found = statements(hosts, "host.check." + check);
@@ -50,8 +51,9 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
     return undetermined(summary(unknown, "without an answer"), std::move(unknown_cites),
                         fmt::format("{}, as a user who may read what it could not", kHost));
   if (!absent.empty())
-    return undetermined(fmt::format("not checked in {}: {}", counted(hosts.size(), "host record"), listing(std::move(absent))), ids_of(hosts),
-                        std::string(kHost));
+    return undetermined(
+        fmt::format("not checked in {}: {}", counted(hosts.size(), "host record"), listing(std::move(absent))),
+        ids_of(hosts), std::string(kHost));
   for (const Item& host : hosts) {
     if (host.record->status != evidence::Status::complete)
       return undetermined("the examination of the host was cut short", {host.id}, std::string(kHost));
@@ -62,6 +64,8 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
 }  // namespace
 
 extern const Kind host_posture_kind;
-const Kind host_posture_kind{"host_posture", Layer::infrastructure, "The system around the model passes the named checks.", kParams, "host", evaluate};
+const Kind host_posture_kind{
+    "host_posture", Layer::infrastructure, "The system around the model passes the named checks.", kParams, "host",
+    evaluate};
 
 }  // namespace steelyard::policy

@@ -12,7 +12,10 @@ namespace steelyard::policy {
 namespace {
 
 constexpr Param kParams[] = {
-    {.name = "permit", .type = Param::Type::texts, .required = true, .meaning = "licence ids that will do; * stands for anything: \"bsd-*\""},
+    {.name = "permit",
+     .type = Param::Type::texts,
+     .required = true,
+     .meaning = "licence ids that will do; * stands for anything: \"bsd-*\""},
     {.name = "forbid", .type = Param::Type::texts, .meaning = "licence ids that won't; wins over permit"},
 };
 
@@ -58,24 +61,31 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
     }
   }
   const auto count = [](const std::vector<Statement>& list) { return counted(list.size(), "statement"); };
-  if (!forbidden.empty()) return unmet(fmt::format("forbidden licence: {} ({})", listing(forbidden), count(forbidden)), cites_of(forbidden));
+  if (!forbidden.empty())
+    return unmet(fmt::format("forbidden licence: {} ({})", listing(forbidden), count(forbidden)), cites_of(forbidden));
   if (!licences.contradicted.empty())
-    return undetermined(fmt::format("{} of the licence contradict each other: {}", count(licences.contradicted), listing(licences.contradicted)),
-                        cites_of(licences.contradicted), fmt::format("{}, and compare with the licence that the maker publishes", kInspect));
+    return undetermined(fmt::format("{} of the licence contradict each other: {}", count(licences.contradicted),
+                                    listing(licences.contradicted)),
+                        cites_of(licences.contradicted),
+                        fmt::format("{}, and compare with the licence that the maker publishes", kInspect));
   if (licences.stated.empty())
     return undetermined(fmt::format("nobody states a licence ({})", counted(scans.size(), "scan")),
                         licences.missing.empty() ? ids_of(scans) : cites_of(licences.missing),
                         fmt::format("{}, and ask the maker for the licence", kInspect));
   if (!unknown.empty())
-    return undetermined(fmt::format("licence neither permitted nor forbidden: {} ({})", listing(unknown), count(unknown)), cites_of(unknown),
-                        fmt::format("read its terms, then list it under permit or forbid of requirement {}", requirement.id));
+    return undetermined(
+        fmt::format("licence neither permitted nor forbidden: {} ({})", listing(unknown), count(unknown)),
+        cites_of(unknown),
+        fmt::format("read its terms, then list it under permit or forbid of requirement {}", requirement.id));
   if (auto open = cut_short(scans)) return *open;
-  return met(fmt::format("permitted licence: {} ({})", listing(licences.stated), count(licences.stated)), cites_of(licences.stated));
+  return met(fmt::format("permitted licence: {} ({})", listing(licences.stated), count(licences.stated)),
+             cites_of(licences.stated));
 }
 
 }  // namespace
 
 extern const Kind licence_kind;
-const Kind licence_kind{"licence", Layer::model, "The stated licence is one of those permitted.", kParams, "scan", evaluate};
+const Kind licence_kind{"licence", Layer::model, "The stated licence is one of those permitted.",
+                        kParams,   "scan",       evaluate};
 
 }  // namespace steelyard::policy

@@ -12,10 +12,16 @@ namespace steelyard::policy {
 namespace {
 
 constexpr Param kParams[] = {
-    {.name = "severity", .choices = "info,low,medium,high,critical", .meaning = "the lowest severity that counts (default: high)"},
+    {.name = "severity",
+     .choices = "info,low,medium,high,critical",
+     .meaning = "the lowest severity that counts (default: high)"},
     {.name = "rules", .type = Param::Type::texts, .meaning = "beginnings of the rule ids that count (default: all)"},
     {.name = "ignore", .type = Param::Type::texts, .meaning = "rule ids that don't count"},
-    {.name = "min_percent", .type = Param::Type::integer, .meaning = "how much of every artifact must have been examined (default: 100)", .least = 1, .most = 100},
+    {.name = "min_percent",
+     .type = Param::Type::integer,
+     .meaning = "how much of every artifact must have been examined (default: 100)",
+     .least = 1,
+     .most = 100},
 };
 
 Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
@@ -43,14 +49,18 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
       cites.push_back(scan.cite("findings", i));
     }
   }
-  const std::string scope = fmt::format("{}of severity {} or above", prefixes.empty() ? "" : fmt::format("of {} ", listing(prefixes)),
-                                        to_string(threshold));
-  const std::string aside = ignored == 0 ? "" : fmt::format("; {} ignored by this requirement", counted(ignored, "finding"));
+  const std::string scope =
+      fmt::format("{}of severity {} or above", prefixes.empty() ? "" : fmt::format("of {} ", listing(prefixes)),
+                  to_string(threshold));
+  const std::string aside =
+      ignored == 0 ? "" : fmt::format("; {} ignored by this requirement", counted(ignored, "finding"));
   if (!hits.empty()) {
     const std::size_t number = hits.size();
-    return unmet(fmt::format("{} {}: {}{}", counted(number, "finding"), scope, listing(std::move(hits)), aside), std::move(cites));
+    return unmet(fmt::format("{} {}: {}{}", counted(number, "finding"), scope, listing(std::move(hits)), aside),
+                 std::move(cites));
   }
-  const i64 percent = requirement.params["min_percent"].is_integer() ? requirement.params["min_percent"].integer() : 100;
+  const i64 percent =
+      requirement.params["min_percent"].is_integer() ? requirement.params["min_percent"].integer() : 100;
   if (const auto missing = shortfalls(scans, percent); !missing.empty())
     return fell_short(fmt::format("no finding {} so far, but ", scope), missing);
   return met(fmt::format("no finding {} in {}{}", scope, counted(artifacts, "artifact"), aside), ids_of(scans));
@@ -59,6 +69,8 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
 }  // namespace
 
 extern const Kind no_findings_kind;
-const Kind no_findings_kind{"no_findings", Layer::model, "No rule of the given severity or above fired on the model's files.", kParams, "scan", evaluate};
+const Kind no_findings_kind{
+    "no_findings", Layer::model, "No rule of the given severity or above fired on the model's files.",
+    kParams,       "scan",       evaluate};
 
 }  // namespace steelyard::policy

@@ -18,8 +18,13 @@ namespace {
 constexpr std::string_view kContext = "steelyard context CONTEXT";
 constexpr std::array<std::string_view, 3> kClasses = {"integrity", "confidentiality", "persistence"};
 constexpr Param kParams[] = {
-    {.name = "classes", .type = Param::Type::texts, .choices = "integrity,confidentiality,persistence", .meaning = "classes of forbidden paths (default: all)"},
-    {.name = "accept", .type = Param::Type::texts, .meaning = "kinds of mitigations that may cut a path: \"confirm\" (default: all)"},
+    {.name = "classes",
+     .type = Param::Type::texts,
+     .choices = "integrity,confidentiality,persistence",
+     .meaning = "classes of forbidden paths (default: all)"},
+    {.name = "accept",
+     .type = Param::Type::texts,
+     .meaning = "kinds of mitigations that may cut a path: \"confirm\" (default: all)"},
 };
 
 // By id. Only what the gateway enforces or the user attests counts.
@@ -44,7 +49,8 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
       return subject.role == "context" && !subject.sha256.empty() && subject.sha256 == inputs.context_digest;
     });
   });
-  if (contexts.empty()) return undetermined("no record of this context: its paths were not analysed", {}, std::string(kContext));
+  if (contexts.empty())
+    return undetermined("no record of this context: its paths were not analysed", {}, std::string(kContext));
 
   auto classes = texts(requirement, "classes");
   if (classes.empty()) classes.assign(kClasses.begin(), kClasses.end());
@@ -78,25 +84,34 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   for (const std::string& id : used) ruling.mitigations.push_back(mitigations.at(id));
   const std::string scope = fmt::format("path{} of class {}", names.size() == 1 ? "" : "s", fmt::join(classes, ", "));
   if (!names.empty()) {
-    ruling.because.text = fmt::format("{} {}: {}; without a measured attack rate the worst case is assumed: untrusted text controls the model",
-                                      names.size(), scope, listing(names));
+    ruling.because.text = fmt::format(
+        "{} {}: {}; without a measured attack rate the worst case is assumed: untrusted text controls the model",
+        names.size(), scope, listing(names));
     return ruling;
   }
   if (!unknown.empty()) {
     const std::size_t number = unknown.size();
-    return undetermined(fmt::format("{} of a class that this version doesn't know: {}", counted(number, "path"), listing(std::move(unknown))),
+    return undetermined(fmt::format("{} of a class that this version doesn't know: {}", counted(number, "path"),
+                                    listing(std::move(unknown))),
                         std::move(unknown_cites), std::string(kContext));
   }
   for (const Item& context : contexts) {
     if (context.record->status != evidence::Status::complete)
       return undetermined("the analysis of the context was cut short", {context.id}, std::string(kContext));
   }
-  return met(fmt::format("no {} in {}", scope, counted(contexts.size(), "record") + " of this context"), ids_of(contexts));
+  return met(fmt::format("no {} in {}", scope, counted(contexts.size(), "record") + " of this context"),
+             ids_of(contexts));
 }
 
 }  // namespace
 
 extern const Kind no_path_kind;
-const Kind no_path_kind{"no_path", Layer::integration, "No attack path of the given classes leads through the deployment, or accepted mitigations cut them all.", kParams, "context", evaluate};
+const Kind no_path_kind{
+    "no_path",
+    Layer::integration,
+    "No attack path of the given classes leads through the deployment, or accepted mitigations cut them all.",
+    kParams,
+    "context",
+    evaluate};
 
 }  // namespace steelyard::policy

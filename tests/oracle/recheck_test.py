@@ -1,0 +1,229 @@
+"""The two implementations of the verdict agree: seeded random cases through the program `evaluate`
+(C++) and python/steelyard_recheck.py. Tampering with a document must be noticed.
+"""
+
+import collections
+import copy
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+
+ROOT = pathlib.Path(os.environ.get("STEELYARD_SOURCE", pathlib.Path(__file__).parents[2]))
+BUILD = pathlib.Path(os.environ.get("STEELYARD_BUILD", ROOT / "build"))
+sys.path.insert(0, str(ROOT / "python"))
+import hashlib  # noqa: E402
+
+import steelyard_recheck as second  # noqa: E402
+
+CASES = 1500
+DIGESTS = [digit * 64 for digit in "0123"]
+NAMES = ["HuggingFaceTB", "huggingfacetb", "Evil Corp", "名前" * 60, "a\u202eb\u0001\"\\", "Acme_AI", ""]
+LICENCES = ["apache-2.0", "Apache 2.0", "MIT", "cc-by-nc-4.0", "CC_BY_4.0", "other", "llama3", ["mit", "apache-2.0"], 7,
+            {"escaped": "\\xff"}, "x-research-y", "mit\nmit"]
+FORMATS = ["GGUF v3", "gguf", "SafeTensors", "pickle", 3, "İgguf"]
+CHECKS = ["model_permissions", "server_exposure", "server_privilege", "secrets", "isolation"]
+TIMES = ["2026-11-24T10:12:28Z", "2026-11-01T00:00:00Z", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "yesterday",
+         "0000-02-29T00:00:00Z", "2025-02-29T00:00:00Z", "2026-11-24T10:12:60Z", "9999-12-31T23:59:59Z", ""]
+NOW = 1795600000
+ASSURANCES = ["verified", "signed", "corroborated", "claimed", "claimed", "claimed", "missing", "contradicted"]
+
+
+def some(rng, pool, most):
+    return [rng.choice(pool) for _ in range(rng.randint(0, most))]
+
+
+def seal(statement, at):
+    return {"id": "ev1:" + hashlib.sha256(second.canonical(statement).encode()).hexdigest(), "statement": statement,
+            "run": {"at": at, "ms": 1, "sandbox": [], "digest_source": "hashed"}}
+
+
+def blank(kind, rng):
+    return {"schema": "steelyard/evidence/1", "kind": kind, "subjects": [],
+            "method": {"tool": "0.1.0", "analyzer": rng.randint(0, 3), "rules": None, "engine": None, "params": {}, "seed": None, "uses": []},
+            "artifacts": [], "facts": [], "findings": [], "measurements": [], "coverage": [],
+            "status": rng.choice(["complete"] * 6 + ["partial", "failed"])}
+
+
+def fact(key, value, assurance, artifact=None):
+    return {"key": key, "value": value, "artifact": artifact, "at": None, "assurance": assurance}
+
+
+def scan(rng, calm):
+    s = blank("scan", rng)
+    if calm:
+        s["status"] = "complete"
+    for i in range(rng.randint(0 if not calm else 1, 3)):
+        s["subjects"].append({"role": "file", "path": rng.choice(["model.gguf", "a b.bin", "x" * 100, "\u202ex"]),
+                              "sha256": rng.choice(DIGESTS[:2] if calm else DIGESTS[:3] + [None]), "bytes": 1000})
+        size = rng.choice([0, 1, 99, 1000, 10**15, str(2**64 - 1)])
+        s["artifacts"].append({"id": i, "parent": None, "subject": i, "path": rng.choice(["model.gguf", "z\n" * 60, "ü" * 81]),
+                               "format": "gguf" if calm else rng.choice(["gguf", "gguf", "gguf", "unknown"]),
+                               "range": [0, size]})
+        if rng.random() < (1 if calm else 0.85):
+            full = second.number_of(size)
+            examined = full if calm or rng.random() < 0.7 else rng.randint(0, full)
+            gaps = [] if calm or rng.random() < 0.7 else [
+                {"range": sorted([rng.randint(0, 2000), rng.randint(0, 2000)]), "why": rng.choice(["fuel", "w" * 90])}]
+            s["coverage"].append({"artifact": i, "bytes": size, "examined": examined if examined <= 2**53 else str(examined), "gaps": gaps})
+    for _ in range(rng.randint(0, 2)):
+        s["facts"].append(fact("model.format", rng.choice(FORMATS[:3] if calm else FORMATS), "verified" if calm else rng.choice(ASSURANCES)))
+    for key, pool in (("identity.maker", NAMES), ("identity.licence", LICENCES), ("identity.base", NAMES)):
+        for _ in range(rng.choice([0, 1, 1, 2])):
+            assurance = rng.choice(ASSURANCES[:6] if calm else ASSURANCES)
+            s["facts"].append(fact(key, None if assurance == "missing" and rng.random() < 0.9 else rng.choice(pool[:3] if calm else pool), assurance))
+    for _ in range(0 if calm else rng.choice([0, 0, 1, 2, 5])):
+        s["findings"].append({"rule": rng.choice(["GGF001", "GGF002", "STS001", "IDN001", "PKL009"]), "artifact": None, "at": None,
+                              "severity": rng.choice(second.SEVERITIES), "data": {}})
+    for metric in some(rng, ["attack_rate", "speed", "quality", "bytes"], 1):
+        s["measurements"].append({"metric": metric, "slice": {}, "value": "1", "unit": "1", "n": 1, "interval": [], "level": None,
+                                  "interval_method": None, "oracle": {}})
+    return s
+
+
+def host(rng, calm):
+    s = blank("host", rng)
+    for check in CHECKS:
+        if calm or rng.random() < 0.9:
+            state = rng.choice(["ok"] * 8 + ([] if calm else ["bad", "unknown", "fine", None]))
+            s["facts"].append(fact(f"host.check.{check}", {"state": state, "why": rng.choice(["w", "v" * 99, None])},
+                                   rng.choice(["verified"] * 9 + ASSURANCES)))
+    return s
+
+
+def context(rng, calm):
+    s = blank("context", rng)
+    s["subjects"].append({"role": "context", "path": "context.toml", "sha256": rng.choice(DIGESTS[:1] * (99 if calm else 6) + DIGESTS[1:2]), "bytes": 1})
+    pool = [f"{kind}:{tool}" for kind in ("confirm", "block_tainted", "remove_tool") for tool in "abcd"]
+    known = rng.sample(pool, rng.randint(4, len(pool)))
+    for name in known:
+        s["facts"].append(fact("context.mitigation", {"id": name, "kind": name.split(":")[0], "text": f"do {name}",
+                                                      "by": rng.choice(["gateway", "gateway", "attested", "hope"]),
+                                                      "cost": rng.choice([0, 1, 1, 2, 3, "5", -1, None])}, "verified"))
+    for _ in range(rng.choice([0, 1, 3, 6])):
+        s["findings"].append({"rule": "CTX001", "severity": "high", "artifact": None, "at": None, "data": {
+            "id": rng.choice(["inbox>send", "web>run", "m>x" * 40]), "class": rng.choice([*second.CLASSES] * 3 + ["novel"]),
+            "text": "text", "cuts": some(rng, pool if not calm else known, 4)}})
+    if rng.random() < 0.1:
+        s["findings"].append({"rule": "CTX009", "severity": "low", "artifact": None, "at": None, "data": {"why": "lint"}})
+    return s
+
+
+def requirements(rng):
+    kinds = {
+        "no_findings": lambda: {"severity": rng.choice(second.SEVERITIES), "rules": some(rng, ["GGF", "IDN"], 1), "ignore": some(rng, ["GGF001"], 1)},
+        "coverage": lambda: rng.choice([{}, {"min_percent": rng.choice([1, 50, 99, 100])}]),
+        "format": lambda: {"allow": rng.choice([["gguf", "safetensors"], ["GGUF"], ["safe"]])},
+        "source": lambda: rng.choice([{}, {"makers": ["huggingfacetb", "acme ai"]}, {"pins": DIGESTS[:2]}, {"assurance": "signed"},
+                                      {"pins": DIGESTS[:1], "makers": ["HuggingFaceTB"]}]),
+        "licence": lambda: {"permit": ["apache-2.0", "mit", "cc-by-4*"], "forbid": rng.choice([[], ["*-nc*", "*research*"], ["*"]])},
+        "disclosure": lambda: {"facts": rng.choice([["identity.maker"], ["identity.maker", "identity.base"], ["identity.quantizer"]])},
+        "host_posture": lambda: {"checks": rng.sample(CHECKS, rng.randint(1, 5))},
+        "no_path": lambda: {"classes": rng.choice([[], ["integrity"], ["integrity", "confidentiality"]]),
+                            "accept": rng.choice([[], [], ["confirm", "remove_tool"], ["block_tainted"]])},
+        "evidence_age": lambda: rng.choice([{"max_days": rng.choice([1, 30, 36500])}, {"max_days": 90, "kinds": ["scan", "host"]}]),
+    }
+    assert kinds.keys() == second.KINDS.keys()
+    chosen = [rng.choice(list(kinds)) for _ in range(rng.choice([1, 2, 4, 8]))]
+    return {"schema": "steelyard/require/1", "name": "r", "title": "", "require": [
+        {"id": f"r{i}", "kind": kind, "why": "", "params": kinds[kind]()} for i, kind in enumerate(chosen)]}
+
+
+def case(seed):
+    rng = random.Random(seed)
+    calm = seed % 3 == 0  # without mishaps, so that every decision comes up
+    records = []
+    for make, most in ((scan, 2), (host, 2), (context, 2)):
+        for _ in range(rng.choice([1, 1, most] if calm else [0, 1, 1, most])):
+            records.append(seal(make(rng, calm), rng.choice(TIMES[:2] if calm else TIMES)))
+    if records and rng.random() < 0.2:  # the same statement from another run
+        records.append(copy.deepcopy(records[0]))
+        records[-1]["run"]["at"] = rng.choice(TIMES)
+    rng.shuffle(records)
+    return {"records": records, "context": {"name": "c", "digest": DIGESTS[0]}, "requirements": requirements(rng), "now": NOW}
+
+
+def evaluate(cases):
+    lines = "".join(second.compact(one) + "\n" for one in cases)
+    done = subprocess.run([BUILD / "evaluate"], input=lines.encode(), stdout=subprocess.PIPE, check=True)
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def check_agreement():
+    seen = collections.Counter()
+    cases = [case(seed) for seed in range(CASES)]
+    documents = evaluate(cases)
+    assert len(documents) == CASES, f"{len(documents)} answers"
+    for seed, document in enumerate(documents):
+        assert "error" not in document, f"case {seed}: {document['error']}"
+        found = second.recheck(document)
+        assert not found, f"case {seed}:\n" + "\n".join(found)
+        seen[document["verdict"]["decision"]] += 1
+        seen.update((r["kind"], r["state"]) for r in document["verdict"]["rulings"])
+        seen["turned"] += any(r["turned"] for r in document["verdict"]["rulings"])
+    rare = [what for what in [*second.DECISIONS, "turned", *((k, s) for k in second.KINDS for s in ("met", "unmet", "undetermined"))]
+            if seen[what] < 5]
+    assert not rare, f"hardly covered: {rare} in {seen}"
+    return cases, documents
+
+
+def check_order(cases, documents):
+    """The order in which records are handed in changes nothing."""
+    turned = [dict(one, records=one["records"][::-1]) for one in cases[:300]]
+    for seed, document in enumerate(evaluate(turned)):
+        assert document["verdict"] == documents[seed]["verdict"], f"case {seed}"
+
+
+def check_tampering(documents):
+    """Every edited leaf of a verdict is a difference; an edited statement is refused."""
+    for document in copy.deepcopy(documents[:60]):
+        for where, put in leaves(document["verdict"]):
+            old = put("tampered")
+            assert second.recheck(document), where
+            put(old)
+        for record in document["inputs"]["records"]:
+            record["statement"]["status"] = "complete?"
+            try:
+                second.recheck(document)
+                raise AssertionError("an edited statement was accepted")
+            except second.Unreadable:
+                pass
+            break
+
+
+def leaves(value, where="verdict"):
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in list(entries):
+        if isinstance(item, (dict, list)) and item:
+            yield from leaves(item, f"{where}.{key}")
+        else:
+            def put(new, key=key):
+                old, value[key] = value[key], new
+                return old
+            yield f"{where}.{key}", put
+
+
+def check_program(document):
+    """The exit codes of the program, and that nothing unreadable passes."""
+    def run(text):
+        command = [sys.executable, ROOT / "python/steelyard_recheck.py", "-"]
+        return subprocess.run(command, input=text.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    assert run(json.dumps(document)) == 0
+    assert run(json.dumps({"verdicts": [document, document]})) == 0
+    assert run(json.dumps(dict(document, verdict=dict(document["verdict"], decision="fit?")))) == 1
+    for text in ("", "[]", "{}", '{"a":1,"a":2}', '{"schema":"steelyard/verdict/1"}', "[" * 100000, '{"schema":"steelyard/verdict/2"}'):
+        assert run(text) == 2, text[:40]
+
+
+def main():
+    cases, documents = check_agreement()
+    check_order(cases, documents)
+    check_tampering(documents)
+    check_program(documents[0])
+    print(f"recheck: {CASES} random cases, the two implementations agree")
+
+
+if __name__ == "__main__":
+    main()
