@@ -9,6 +9,7 @@
 
 #include "base/embedded.hpp"
 #include "context/graph.hpp"
+#include "rules/catalog.hpp"
 #include "wire/toml.hpp"
 
 namespace steelyard::context {
@@ -148,7 +149,7 @@ evidence::Record analyze(const Context& context) {
   evidence::Record record;
   record.kind = "context";
   record.subjects.push_back({"context", "context.toml", digest(context), json::canonical(encode(context)).size()});
-  record.method = {.tool = STEELYARD_VERSION, .analyzer = 1, .rules = {}, .engine = {}, .seed = {}, .uses = {}};
+  record.method = {.tool = STEELYARD_VERSION, .analyzer = 1, .rules = rules::pack_digest(), .engine = {}, .seed = {}, .uses = {}};
   const auto fact = [&](std::string key, json::Value value, Assurance assurance) {
     record.found.facts.push_back({std::move(key), std::move(value), std::nullopt, std::nullopt, assurance});
   };
@@ -173,7 +174,8 @@ evidence::Record analyze(const Context& context) {
     json::Value data = json::Value().set("id", path.id).set("class", path.cls).set("text", path.text).set("source", path.source);
     if (!path.secret.empty()) data.set("private", path.secret);
     data.set("target", path.target).set("path", std::move(steps)).set("cuts", std::move(cuts));
-    record.found.findings.push_back({rule(path.cls), path.cls == "persistence" ? Severity::medium : Severity::high, std::nullopt, std::nullopt, std::move(data)});
+    const rules::Rule* known = rules::find(rule(path.cls));
+    record.found.findings.push_back({rule(path.cls), known != nullptr ? known->severity : Severity::high, std::nullopt, std::nullopt, std::move(data)});
   }
   for (const auto& [id, value] : analysis.used()) fact("context.mitigation", value, Assurance::verified);
   return record;

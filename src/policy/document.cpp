@@ -1,4 +1,5 @@
 // The verdict document: a verdict and everything it was derived from (schema steelyard/verdict/1).
+// Tested by tests/unit/verdict_test.cpp and tests/oracle/recheck_test.py.
 #include "evidence/record.hpp"
 #include "policy/requirements.hpp"
 

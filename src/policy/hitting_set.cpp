@@ -41,9 +41,13 @@ class Solver {
   std::optional<Price> best_price(Rows rows, Price limit);
   // Drops rows and columns that the first of the cheapest sets doesn't need.
   void simplify(Rows& rows) {
-    while (drop_wider_rows(rows) | drop_dominated_columns(rows, true)) continue;
+    for (bool again = true; again && !spent();) {
+      again = drop_wider_rows(rows);
+      again = drop_dominated_columns(rows, true) || again;
+    }
   }
   std::vector<Rows> components(const Rows& rows) const;
+  void burn(u64 visits) { fuel_ -= std::min(fuel_, visits); }
   bool spent() const { return fuel_ == 0; }
 
  private:
@@ -67,7 +71,7 @@ std::map<u32, std::vector<u32>> Solver::rows_by_column(const Rows& rows) {
   std::map<u32, std::vector<u32>> index;
   for (u32 r = 0; r < rows.size(); ++r) {
     for (const u32 column : rows[r]) index[column].push_back(r);
-    fuel_ -= std::min<u64>(fuel_, rows[r].size());
+    burn(rows[r].size());
   }
   return index;
 }
@@ -80,6 +84,8 @@ bool Solver::drop_wider_rows(Rows& rows) {
   std::vector<bool> wider(rows.size());
   for (u32 r = 0; r < rows.size(); ++r) {
     const auto rarest = std::ranges::min_element(rows[r], {}, [&](u32 column) { return index.at(column).size(); });
+    burn(index.at(*rarest).size());
+    if (spent()) return false;
     for (const u32 other : index.at(*rarest)) {
       if (rows[other].size() > rows[r].size() && std::ranges::includes(rows[other], rows[r])) wider[other] = true;
     }
@@ -100,7 +106,9 @@ bool Solver::drop_dominated_columns(Rows& rows, bool in_order) {
   std::vector<bool> useless(prices_.size());
   bool changed = false;
   for (const auto& [column, own] : index) {
+    if (spent()) return false;
     for (const u32 rival : rows[own.front()]) {
+      burn(1);
       const auto& others = index.at(rival);
       if (rival == column || prices_[rival] > prices_[column] || others.size() < own.size()) continue;
       const bool equal = prices_[rival] == prices_[column] && (in_order || others.size() == own.size());
@@ -151,16 +159,18 @@ Price Solver::lower_bound(const Rows& rows) const {
 
 std::optional<Price> Solver::best_price(Rows rows, Price limit) {
   Price forced;
-  for (bool again = true; again && !rows.empty();) {
+  for (bool again = true; again && !rows.empty() && !spent();) {
     again = drop_wider_rows(rows);
-    while (!rows.empty()) {
-      const auto single = std::ranges::find(rows, std::size_t{1}, &Row::size);
-      if (single == rows.end()) break;
-      const u32 column = single->front();
-      forced = forced + prices_[column];
-      rows = without(rows, column);
-      again = true;
+    std::vector<bool> needed(prices_.size());
+    for (const Row& row : rows) {
+      if (row.size() != 1 || needed[row.front()]) continue;
+      needed[row.front()] = true;
+      forced = forced + prices_[row.front()];
     }
+    const auto hit = [&](const Row& row) {
+      return std::ranges::any_of(row, [&](u32 column) { return needed[column]; });
+    };
+    again = std::erase_if(rows, hit) > 0 || again;
     again = drop_dominated_columns(rows, false) || again;
   }
   if (forced > limit || spent()) return std::nullopt;
@@ -194,24 +204,29 @@ std::optional<Price> Solver::branch(const Rows& rows, Price limit) {
   return best;
 }
 
-// Takes the column that hits most rows until all are hit, then gives up those that aren't needed.
-Row greedy(const Rows& rows) {
+// For each row that isn't hit its cheapest column; then gives up those that aren't needed. Linear.
+Row sufficient(const std::vector<Price>& prices, const Rows& rows) {
+  std::vector<bool> taken(prices.size());
+  const auto is_taken = [&](u32 column) { return taken[column]; };
+  for (const Row& row : rows) {
+    if (std::ranges::none_of(row, is_taken))
+      taken[*std::ranges::min_element(row, {}, [&](u32 column) { return prices[column]; })] = true;
+  }
+  std::vector<std::size_t> hits;
+  std::vector<std::vector<std::size_t>> rows_of(prices.size());
+  for (const Row& row : rows) {
+    for (const u32 column : row) rows_of[column].push_back(hits.size());
+    hits.push_back(static_cast<std::size_t>(std::ranges::count_if(row, is_taken)));
+  }
   Row chosen;
-  for (Rows rest = rows; !rest.empty(); rest = without(rest, chosen.back())) {
-    std::map<u32, std::size_t> hits;
-    for (const Row& row : rest) {
-      for (const u32 column : row) ++hits[column];
+  for (u32 column = 0; column < taken.size(); ++column) {
+    if (!taken[column]) continue;
+    if (std::ranges::all_of(rows_of[column], [&](std::size_t row) { return hits[row] > 1; })) {
+      for (const std::size_t row : rows_of[column]) --hits[row];
+    } else {
+      chosen.push_back(column);
     }
-    chosen.push_back(std::ranges::max_element(hits, {}, [](const auto& entry) { return entry.second; })->first);
   }
-  for (const u32 column : Row(chosen)) {
-    const auto still = [&](const Row& row) {
-      return std::ranges::any_of(
-          row, [&](u32 other) { return other != column && std::ranges::find(chosen, other) != chosen.end(); });
-    };
-    if (std::ranges::all_of(rows, still)) std::erase(chosen, column);
-  }
-  std::ranges::sort(chosen);
   return chosen;
 }
 
@@ -225,6 +240,7 @@ Row smallest(const std::vector<Price>& prices, const Rows& all) {
   for (Rows& rows : solver.components(simple)) {
     auto left = solver.best_price(rows, limit);
     for (u32 column = 0; column < prices.size() && !rows.empty() && !solver.spent(); ++column) {
+      solver.burn(rows.size());
       if (std::ranges::none_of(rows, [&](const Row& row) { return contains(row, column); })) continue;
       Rows rest = without(rows, column);
       if (solver.best_price(rest, *left - prices[column])) {
@@ -236,7 +252,7 @@ Row smallest(const std::vector<Price>& prices, const Rows& all) {
       }
     }
   }
-  if (solver.spent()) return greedy(all);
+  if (solver.spent()) return sufficient(prices, all);
   std::ranges::sort(chosen);
   return chosen;
 }

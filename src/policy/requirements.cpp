@@ -23,6 +23,7 @@ constexpr std::string_view kSchema = "steelyard/require/1";
 constexpr std::string_view kFolder = "profiles/";
 constexpr std::string_view kEnding = ".toml";
 constexpr std::size_t kMostRequirements = 1024;
+constexpr std::size_t kMostListed = 4096;
 
 std::vector<std::string> split(std::string_view list) {
   std::vector<std::string> out;
@@ -67,6 +68,7 @@ std::string fault(const Param& param, const json::Value& value) {
   }
   if (!value.is_array()) return fmt::format("{} must be a list of texts", param.name);
   if (param.required && value.array().empty()) return fmt::format("{} must name at least one", param.name);
+  if (value.array().size() > kMostListed) return fmt::format("{} names more than {}", param.name, kMostListed);
   for (const json::Value& item : value.array()) {
     if (std::string message = text_fault(param, item); !message.empty()) return message;
   }

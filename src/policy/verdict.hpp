@@ -87,7 +87,7 @@ struct Inputs {
   std::string context;         // name
   std::string context_digest;  // sha256 of the context's canonical form; a context record must match
   const Requirements* requirements = nullptr;
-  i64 now = 0;  // seconds since 1970
+  i64 now = 0;                            // seconds since 1970
   std::span<const std::string> ids = {};  // of the records, in their order; evaluate() fills it
 };
 

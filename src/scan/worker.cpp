@@ -42,7 +42,7 @@ Examination examine(const Source& source) {
     format->parse(source, found);
   } else {
     Coverage none{0, source.size(), 0, {}};
-    if (source.size() > 0) none.gaps.push_back({{0, source.size()}, "no parser for this content"});
+    none.gaps.push_back({{0, source.size()}, source.size() == 0 ? "the file is empty" : "no parser for this content"});
     found.coverage.push_back(std::move(none));
   }
   return found;

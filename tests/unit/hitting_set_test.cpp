@@ -106,6 +106,25 @@ TEST(HittingSet, TwoHundredToolsAndFiveThousandPaths) {
   EXPECT_TRUE(sufficient(scenarios, *found));
 }
 
+// Contrived to cost quadratic time: one path with ever cheaper cuts, and as many paths with one cut each.
+TEST(HittingSet, LongRowsAndManyForcedOnesEnd) {
+  constexpr u32 kMany = 20000;
+  Scenario wide{"s", "", "", {}};
+  std::vector<Mitigation> available;
+  std::vector<Scenario> narrow;
+  for (u32 i = 0; i < kMany; ++i) {
+    available.push_back({"m" + std::to_string(100000 + i), "", "gateway", kMany - i});
+    wide.cuts.push_back(available.back().id);
+    narrow.push_back({"", "", "", {available.back().id}});
+  }
+  const auto one = smallest_sufficient({wide}, available);
+  ASSERT_TRUE(one);
+  EXPECT_TRUE(sufficient({wide}, *one));
+  const auto all = smallest_sufficient(narrow, available);
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->size(), kMany);
+}
+
 // Random paths with equal costs have many smallest sets and no structure to exploit; whatever the
 // fuel allows, the answer suffices and none of it is superfluous.
 TEST(HittingSet, HardInstancesStillEnd) {
