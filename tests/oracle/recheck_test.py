@@ -147,7 +147,7 @@ def case(seed):
 
 def evaluate(cases):
     lines = "".join(second.compact(one) + "\n" for one in cases)
-    done = subprocess.run([BUILD / "evaluate"], input=lines.encode(), stdout=subprocess.PIPE, check=True)
+    done = subprocess.run([BUILD / "tests/evaluate"], input=lines.encode(), stdout=subprocess.PIPE, check=True)
     return [json.loads(line) for line in done.stdout.decode().splitlines()]
 
 
