@@ -1,5 +1,7 @@
 #include "vet/vet.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cli/gather.hpp"
@@ -53,11 +55,14 @@ int run(Session& session) {
   auto outcome = vet::vet(request, *services);
   if (!outcome) return session.failed(outcome.error());
 
+  // About this run, not about the model: a report is the same whether its evidence was reused or not.
+  if (!arguments.has("quiet")) {
+    for (const std::string& note : outcome->notes) fmt::print(stderr, "note: {}\n", note);
+  }
   report::Report report = session.report("vet", request.target);
   report.records = std::move(outcome->records);
   report.verdicts = std::move(outcome->verdicts);
   report.documents = std::move(outcome->documents);
-  report.notes = std::move(outcome->notes);
   report.matrix = matrix;
   if (!session.deliver(report)) return kError;
 

@@ -80,9 +80,10 @@ def timeless(path, form, cache):
 
 
 for form in ("json", "text", "html"):
-    one = timeless(good, form, "cache1")
-    checks.equal(timeless(good, form, "cache2"), one, f"{form}: two runs")
-    there = timeless(other, form, "cache3").replace(str(other.parent), str(good.parent))
+    one = timeless(good, form, f"{form}-1")
+    checks.equal(timeless(good, form, f"{form}-1"), one, f"{form}: again, from reused evidence")
+    checks.equal(timeless(good, form, f"{form}-2"), one, f"{form}: again, from nothing")
+    there = timeless(other, form, f"{form}-3").replace(str(other.parent), str(good.parent))
     if form == "json":
         scans = [json.loads(t)["records"][0]["id"] for t in (one, there)]
         checks.equal(scans[0], scans[1], "the scan record's id in two directories")
