@@ -20,6 +20,8 @@
 namespace steelyard::host {
 namespace {
 
+using namespace std::string_literals;
+
 class Machine final : public Environment {
  public:
   explicit Machine(fs::path root) : root_(std::move(root)) {}
@@ -141,7 +143,7 @@ TEST_F(Host, WhatIsOnlyClaimedIsNotProofOfLoopback) {
 
 TEST_F(Host, SecretsAreNamedButNeverShown) {
   build(std::string(kServer) + "file proc/7/cmdline 644 \"llama-server\\0--api-key\\0SeCrEtVaLuE\\0\"\n");
-  std::ofstream(root_ / "proc/7/environ", std::ios::binary) << std::string("HF_TOKEN=hf_SeCrEtVaLuE\0LLAMA_API_KEY=SeCrEtVaLuE\0", 51);
+  std::ofstream(root_ / "proc/7/environ", std::ios::binary) << "HF_TOKEN=hf_SeCrEtVaLuE\0LLAMA_API_KEY=SeCrEtVaLuE\0"s;
   const std::string text = json::canonical(evidence::encode(examine()));
   EXPECT_NE(text.find("HF_TOKEN"), std::string::npos);
   EXPECT_EQ(text.find("SeCrEtVaLuE"), std::string::npos);
@@ -189,7 +191,7 @@ TEST_F(Host, SameMachineSameRecord) {
 
 TEST_F(Host, NamesWithControlCharactersAreSafe) {
   build(std::string(kServer));
-  std::ofstream(root_ / "proc/7/cmdline", std::ios::binary) << std::string("llama-server\0--host\0ev\x1b[31mil\0", 32);
+  std::ofstream(root_ / "proc/7/cmdline", std::ios::binary) << "llama-server\0--host\0ev\x1b[31mil\0"s;
   EXPECT_EQ(json::canonical(evidence::encode(examine())).find("\\u001b"), std::string::npos);
 }
 
