@@ -11,6 +11,7 @@ target_compile_definitions(steelyard_flags INTERFACE
   _GLIBCXX_ASSERTIONS             # bounds of operator[], front(), *optional: checked in release too
   STEELYARD_VERSION="${PROJECT_VERSION}")
 target_link_options(steelyard_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed)
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 include(CheckPIESupported)
 check_pie_supported()
@@ -20,7 +21,8 @@ if(STEELYARD_SANITIZE)
     -O1 -Wno-uninitialized -Wno-maybe-uninitialized)  # g++ 12 warns falsely about fmt when instrumented
   target_link_options(steelyard_flags INTERFACE -fsanitize=${STEELYARD_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
-  target_compile_options(steelyard_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+  target_compile_options(steelyard_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # false in g++ 12 when optimizing strings (GCC bug 105651)
 endif()
 
 find_program(CCACHE ccache)
