@@ -35,7 +35,7 @@ fuzz:
 	@cmake --preset fuzz && cmake --build build/fuzz && tools/fuzz.sh $${SECONDS_EACH:-60}
 
 external: build
-	@tools/setup test external venv model
+	@tools/setup build test external venv model
 	@tools/external
 
 format:
@@ -45,8 +45,8 @@ format:
 lint:
 	@tools/setup build test lint
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
-	@cmake --preset tidy >/dev/null && cmake --build build/tidy --target generated_headers 2>/dev/null; \
-	git ls-files 'src/*.cpp' | xargs -P 2 -n 4 clang-tidy-19 -p build/tidy --quiet
+	@cmake --preset tidy >/dev/null
+	@git ls-files 'src/*.cpp' | xargs -P 2 -n 4 clang-tidy-19 -p build/tidy --quiet
 
 clean:
 	rm -rf build

@@ -18,7 +18,7 @@ check_pie_supported()
 
 if(STEELYARD_SANITIZE)
   target_compile_options(steelyard_flags INTERFACE -fsanitize=${STEELYARD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
-    -O1 -Wno-uninitialized -Wno-maybe-uninitialized)  # g++ 12 warns falsely about fmt when instrumented
+    -O1 $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # false about fmt in instrumented g++ 12
   target_link_options(steelyard_flags INTERFACE -fsanitize=${STEELYARD_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_compile_options(steelyard_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3

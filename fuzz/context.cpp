@@ -1,8 +1,8 @@
 // context.toml from elsewhere: refused with a message, or analysed.
 
-#include <cstdlib>
-
 #include "context/context.hpp"
+
+#include <cstdlib>
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   using namespace steelyard;

@@ -1,10 +1,11 @@
 // Any format over any bytes: no crash, the invariants that the worker protocol demands, and a round
 // trip through it. Built once per format, with FUZZ_FORMAT as its id.
 
+#include "formats/format.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 
-#include "formats/format.hpp"
 #include "rules/catalog.hpp"
 #include "scan/protocol.hpp"
 

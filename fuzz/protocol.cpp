@@ -1,9 +1,10 @@
 // The decoder of a worker's output: whatever is accepted keeps every promise.
 
+#include "scan/protocol.hpp"
+
 #include <cstdlib>
 
 #include "rules/catalog.hpp"
-#include "scan/protocol.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   using namespace steelyard;

@@ -28,8 +28,9 @@ int run(Session& session) {
   if (!page) {
     std::string near;
     for (const std::string& candidate : report::closest(id)) near += (near.empty() ? "" : ", ") + candidate;
-    return session.failed({ErrorCode::usage, fmt::format("nothing is called \"{}\"{}", text::display(id, 80),
-                                                         near.empty() ? std::string() : fmt::format("; did you mean {}?", near))});
+    return session.failed(
+        {ErrorCode::usage, fmt::format("nothing is called \"{}\"{}", text::display(id, 80),
+                                       near.empty() ? std::string() : fmt::format("; did you mean {}?", near))});
   }
   fmt::print("{}", *page);
   return kClean;
@@ -38,10 +39,12 @@ int run(Session& session) {
 }  // namespace
 
 extern const Command explain_command;
-const Command explain_command{
-    "explain", "what a rule, a family of rules, a requirement kind or a cited finding means", "ID",
-    "Examples:\n  steelyard explain GGF001\n  steelyard explain no_path\n"
-    "  steelyard explain 'ev1:ab12cd#findings/3' --in report.json",
-    kFlags, run};
+const Command explain_command{"explain",
+                              "what a rule, a family of rules, a requirement kind or a cited finding means",
+                              "ID",
+                              "Examples:\n  steelyard explain GGF001\n  steelyard explain no_path\n"
+                              "  steelyard explain 'ev1:ab12cd#findings/3' --in report.json",
+                              kFlags,
+                              run};
 
 }  // namespace steelyard::cli

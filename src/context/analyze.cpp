@@ -18,13 +18,13 @@ namespace {
 // One kind of mitigation, from data/mitigations/<kind>.toml.
 struct Kind {
   std::string kind;
-  std::string text;        // "{target}" stands for the element
-  std::string by;          // "gateway", "attested"
+  std::string text;  // "{target}" stands for the element
+  std::string by;    // "gateway", "attested"
   u32 cost = 1;
   std::string applies_to;  // "tool", "carrier", "source", "memory", "sink"
   std::vector<std::string> classes;
   std::vector<std::string> capabilities;  // of tools: at least one; empty: any
-  bool keeps_needed = true;  // false: it takes the element away, so not when it is needed
+  bool keeps_needed = true;               // false: it takes the element away, so not when it is needed
 };
 
 std::vector<Kind> load() {
@@ -73,10 +73,19 @@ class Analysis {
       if (std::ranges::find(kind.classes, path.cls) == kind.classes.end()) continue;
       for (const std::string& target : targets(kind, path)) {
         std::string id = kind.kind + ":" + target;
-        if (kind.by == "attested" && std::ranges::find(context_.attested, id, &Attestation::mitigation) == context_.attested.end()) continue;
+        if (kind.by == "attested" &&
+            std::ranges::find(context_.attested, id, &Attestation::mitigation) == context_.attested.end())
+          continue;
         std::string text = kind.text;
-        for (std::size_t at = text.find("{target}"); at != std::string::npos; at = text.find("{target}", at + target.size())) text.replace(at, 8, target);
-        used_[id] = json::Value().set("id", id).set("kind", kind.kind).set("text", text).set("by", kind.by).set("cost", kind.cost);
+        for (std::size_t at = text.find("{target}"); at != std::string::npos;
+             at = text.find("{target}", at + target.size()))
+          text.replace(at, 8, target);
+        used_[id] = json::Value()
+                        .set("id", id)
+                        .set("kind", kind.kind)
+                        .set("text", text)
+                        .set("by", kind.by)
+                        .set("cost", kind.cost);
         out.insert(std::move(id));
       }
     }
@@ -90,7 +99,8 @@ class Analysis {
   std::vector<std::string> targets(const Kind& kind, const Path& path) const {
     std::vector<std::string> out;
     if (kind.applies_to == "tool") {
-      if (const Tool* tool = find(context_.tools, path.target); tool != nullptr && applies(kind, *tool, path)) out.push_back(tool->id);
+      if (const Tool* tool = find(context_.tools, path.target); tool != nullptr && applies(kind, *tool, path))
+        out.push_back(tool->id);
     } else if (kind.applies_to == "sink") {
       if (find(context_.sinks, path.target) != nullptr) out.push_back(path.target);
     } else if (kind.applies_to == "memory") {
@@ -99,7 +109,8 @@ class Analysis {
       for (const std::string& id : {path.source, path.secret}) {
         if (id.empty()) continue;
         const Source* source = find(context_.sources, id);
-        if (kind.applies_to == "source" && source != nullptr && (kind.keeps_needed || !source->needed)) out.push_back(id);
+        if (kind.applies_to == "source" && source != nullptr && (kind.keeps_needed || !source->needed))
+          out.push_back(id);
         if (kind.applies_to == "carrier") carriers(kind, id, source, out);
       }
     }
@@ -108,7 +119,8 @@ class Analysis {
 
   // Removing a tool stops what comes in through it, when nothing else brings the same source in.
   void carriers(const Kind& kind, const std::string& id, const Source* source, std::vector<std::string>& out) const {
-    const std::vector<std::string> via = source != nullptr ? source->via : std::vector<std::string>{id.substr(id.find(':') + 1)};
+    const std::vector<std::string> via =
+        source != nullptr ? source->via : std::vector<std::string>{id.substr(id.find(':') + 1)};
     if (via.size() != 1) return;
     const Tool* tool = find(context_.tools, via.front());
     if (tool != nullptr && (kind.keeps_needed || !tool->needed)) out.push_back(tool->id);
@@ -116,7 +128,9 @@ class Analysis {
 
   static bool applies(const Kind& kind, const Tool& tool, const Path& path) {
     if (!kind.keeps_needed && tool.needed) return false;
-    const auto has = [&](const std::string& c) { return std::ranges::find(tool.capabilities, c) != tool.capabilities.end(); };
+    const auto has = [&](const std::string& c) {
+      return std::ranges::find(tool.capabilities, c) != tool.capabilities.end();
+    };
     if (!kind.capabilities.empty() && std::ranges::none_of(kind.capabilities, has)) return false;
     if (kind.kind == "isolate" || kind.kind == "pin_destinations") {
       // These change the tool, so the path is cut when the changed tool no longer ends it.
@@ -141,7 +155,9 @@ json::Value ids(const auto& items) {
   return list;
 }
 
-std::string rule(const std::string& cls) { return cls == "integrity" ? "CTX001" : cls == "confidentiality" ? "CTX002" : "CTX003"; }
+std::string rule(const std::string& cls) {
+  return cls == "integrity" ? "CTX001" : cls == "confidentiality" ? "CTX002" : "CTX003";
+}
 
 }  // namespace
 
@@ -149,19 +165,24 @@ evidence::Record analyze(const Context& context) {
   evidence::Record record;
   record.kind = "context";
   record.subjects.push_back({"context", "context.toml", digest(context), json::canonical(encode(context)).size()});
-  record.method = {.tool = STEELYARD_VERSION, .analyzer = 1, .rules = rules::pack_digest(), .engine = {}, .seed = {}, .uses = {}};
+  record.method = {
+      .tool = STEELYARD_VERSION, .analyzer = 1, .rules = rules::pack_digest(), .engine = {}, .seed = {}, .uses = {}};
   const auto fact = [&](std::string key, json::Value value, Assurance assurance) {
     record.found.facts.push_back({std::move(key), std::move(value), std::nullopt, std::nullopt, assurance});
   };
   fact("context.name", context.name, Assurance::claimed);
   fact("context.title", context.title, Assurance::claimed);
-  for (const auto& [key, value] : {std::pair("context.use", &context.use), {"context.data", &context.data}, {"context.network", &context.network}, {"context.limits", &context.limits}})
+  for (const auto& [key, value] : {std::pair("context.use", &context.use),
+                                   {"context.data", &context.data},
+                                   {"context.network", &context.network},
+                                   {"context.limits", &context.limits}})
     fact(key, *value, Assurance::claimed);
   fact("context.sources", ids(context.sources), Assurance::claimed);
   fact("context.tools", ids(context.tools), Assurance::claimed);
   fact("context.memory", ids(context.memory), Assurance::claimed);
   fact("context.sinks", ids(context.sinks), Assurance::claimed);
-  fact("context.assumption", "No attack rate was measured for this model: every attack is assumed to succeed.", Assurance::verified);
+  fact("context.assumption", "No attack rate was measured for this model: every attack is assumed to succeed.",
+       Assurance::verified);
 
   Analysis analysis(context);
   for (const Path& path : scenarios(context)) {
@@ -171,11 +192,13 @@ evidence::Record analyze(const Context& context) {
     }
     json::Value cuts = json::Array{};
     for (const std::string& id : analysis.cuts(path)) cuts.push(id);
-    json::Value data = json::Value().set("id", path.id).set("class", path.cls).set("text", path.text).set("source", path.source);
+    json::Value data =
+        json::Value().set("id", path.id).set("class", path.cls).set("text", path.text).set("source", path.source);
     if (!path.secret.empty()) data.set("private", path.secret);
     data.set("target", path.target).set("path", std::move(steps)).set("cuts", std::move(cuts));
     const rules::Rule* known = rules::find(rule(path.cls));
-    record.found.findings.push_back({rule(path.cls), known != nullptr ? known->severity : Severity::high, std::nullopt, std::nullopt, std::move(data)});
+    record.found.findings.push_back({rule(path.cls), known != nullptr ? known->severity : Severity::high, std::nullopt,
+                                     std::nullopt, std::move(data)});
   }
   for (const auto& [id, value] : analysis.used()) fact("context.mitigation", value, Assurance::verified);
   return record;

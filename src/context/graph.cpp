@@ -9,8 +9,8 @@
 namespace steelyard::context {
 namespace {
 
-constexpr std::array<std::string_view, 8> kConsequential = {"write_local", "write_external", "send_external", "exec",
-                                                            "spend", "delete", "auth_change", "memory_write"};
+constexpr std::array<std::string_view, 8> kConsequential = {
+    "write_local", "write_external", "send_external", "exec", "spend", "delete", "auth_change", "memory_write"};
 
 bool can(const Tool& tool, std::string_view capability) {
   if (capability == "exec" && tool.isolated) return false;  // it runs, but reaches nothing that matters
@@ -21,7 +21,8 @@ bool can(const Tool& tool, std::string_view capability) {
 std::vector<Source> all_sources(const Context& context) {
   std::vector<Source> sources = context.sources;
   for (const Tool& tool : context.tools) {
-    const bool named = std::ranges::any_of(context.sources, [&](const Source& s) { return std::ranges::find(s.via, tool.id) != s.via.end(); });
+    const bool named = std::ranges::any_of(
+        context.sources, [&](const Source& s) { return std::ranges::find(s.via, tool.id) != s.via.end(); });
     const bool untrusted = can(tool, "read_untrusted");
     const bool secret = can(tool, "read_private");
     if (named || (!untrusted && !secret)) continue;
@@ -32,8 +33,14 @@ std::vector<Source> all_sources(const Context& context) {
 
 std::string does(const Tool& tool) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kPhrases = {{
-      {"exec", "runs code"}, {"spend", "spends money"}, {"auth_change", "changes access rights"}, {"delete", "deletes"},
-      {"send_external", "sends to the outside"}, {"write_external", "writes to other systems"}, {"write_local", "writes files"}, {"memory_write", "writes to memory"},
+      {"exec", "runs code"},
+      {"spend", "spends money"},
+      {"auth_change", "changes access rights"},
+      {"delete", "deletes"},
+      {"send_external", "sends to the outside"},
+      {"write_external", "writes to other systems"},
+      {"write_local", "writes files"},
+      {"memory_write", "writes to memory"},
   }};
   for (const auto& [capability, phrase] : kPhrases) {
     if (can(tool, capability)) return std::string(phrase);
@@ -83,19 +90,38 @@ std::vector<Path> scenarios(const Context& context) {
     if (source.trusted) continue;
     for (const Tool& tool : context.tools) {
       if (!consequential(tool)) continue;
-      paths.push_back({fmt::format("{}>{}", source.id, tool.id), "integrity", source.id, {}, {}, tool.id,
-                       fmt::format("Untrusted text from {} can make the model call {}, which {}", source.id, tool.id, does(tool))});
+      paths.push_back(
+          {fmt::format("{}>{}", source.id, tool.id),
+           "integrity",
+           source.id,
+           {},
+           {},
+           tool.id,
+           fmt::format("Untrusted text from {} can make the model call {}, which {}", source.id, tool.id, does(tool))});
       for (const Memory& memory : context.memory) {
         if (!memory.persists || !memory.model_writes || !memory.model_reads) continue;
-        paths.push_back({fmt::format("{}>{}>{}", source.id, memory.id, tool.id), "persistence", source.id, {}, memory.id, tool.id,
-                         fmt::format("Untrusted text from {}, kept in {}, can make the model call {} in a later session", source.id, memory.id, tool.id)});
+        paths.push_back(
+            {fmt::format("{}>{}>{}", source.id, memory.id, tool.id),
+             "persistence",
+             source.id,
+             {},
+             memory.id,
+             tool.id,
+             fmt::format("Untrusted text from {}, kept in {}, can make the model call {} in a later session", source.id,
+                         memory.id, tool.id)});
       }
     }
     for (const Source& secret : sources) {
       if (secret.confidentiality == "public") continue;
       for (const Exit& exit : exits(context)) {
-        paths.push_back({fmt::format("{}+{}>{}", source.id, secret.id, exit.id), "confidentiality", source.id, secret.id, {}, exit.id,
-                         fmt::format("Untrusted text from {} can make the model carry {} data from {} out {}", source.id, secret.confidentiality, secret.id, exit.how)});
+        paths.push_back({fmt::format("{}+{}>{}", source.id, secret.id, exit.id),
+                         "confidentiality",
+                         source.id,
+                         secret.id,
+                         {},
+                         exit.id,
+                         fmt::format("Untrusted text from {} can make the model carry {} data from {} out {}",
+                                     source.id, secret.confidentiality, secret.id, exit.how)});
       }
     }
   }

@@ -23,7 +23,8 @@ const std::vector<std::string> kRemote = {"none", "listed", "any"};
 
 std::string identifier(toml::Table& table, std::set<std::string>& ids) {
   std::string id = table.required_text("id");
-  const bool plain = !id.empty() && id.size() <= 48 && id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
+  const bool plain = !id.empty() && id.size() <= 48 &&
+                     id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
   if (!id.empty() && !plain) table.error("id", "id may hold lower-case letters, digits, - and _ (at most 48)");
   if (plain && !ids.insert(id).second) table.error("id", fmt::format("the id \"{}\" is used twice", id));
   return id;
@@ -71,7 +72,8 @@ class Reader {
     const std::string authentication = table.choice("authentication", {"none", "key", "sso"}, "none");
     internet_ = table.flag("internet");
     const bool everywhere = listen == "0.0.0.0" || listen == "::";
-    if (everywhere && users_ == "me") table.error("listen", fmt::format("listens on {}, but [use] users says that only you use it", listen));
+    if (everywhere && users_ == "me")
+      table.error("listen", fmt::format("listens on {}, but [use] users says that only you use it", listen));
     context_.network.set("authentication", authentication).set("internet", internet_).set("listen", listen);
     network_stated_ = true;
     table.finish();
@@ -92,21 +94,28 @@ class Reader {
     for (const std::string& capability : table.texts("capabilities")) {
       if (std::ranges::find(capabilities(), capability) == capabilities().end()) {
         const std::string near = text::closest(capability, capabilities());
-        table.error("capabilities", fmt::format("unknown capability \"{}\"; expected one of {}{}", text::display(capability, 64), fmt::join(capabilities(), ", "),
-                                                near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near)));
+        table.error("capabilities",
+                    fmt::format("unknown capability \"{}\"; expected one of {}{}", text::display(capability, 64),
+                                fmt::join(capabilities(), ", "),
+                                near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near)));
       }
       tool.capabilities.push_back(capability);
     }
     std::ranges::sort(tool.capabilities);
-    if (tool.capabilities.empty()) table.error("capabilities", "a tool without capabilities does nothing: say what it can do");
+    if (tool.capabilities.empty())
+      table.error("capabilities", "a tool without capabilities does nothing: say what it can do");
     tool.approval = table.choice("approval", kApprovals, "none");
     tool.destinations = table.choice("destinations", {"any", "listed"}, "any");
     tool.isolated = table.flag("isolated");
     tool.needed = table.flag("needed");
-    const auto can = [&](std::string_view what) { return std::ranges::find(tool.capabilities, what) != tool.capabilities.end(); };
+    const auto can = [&](std::string_view what) {
+      return std::ranges::find(tool.capabilities, what) != tool.capabilities.end();
+    };
     if (table.has("destinations") && !can("send_external") && !can("write_external"))
-      table.error("destinations", "destinations says where a tool sends, but this one has neither send_external nor write_external");
-    if (tool.isolated && !can("exec")) table.error("isolated", "isolated is about running code, but this tool has no exec");
+      table.error("destinations",
+                  "destinations says where a tool sends, but this one has neither send_external nor write_external");
+    if (tool.isolated && !can("exec"))
+      table.error("isolated", "isolated is about running code, but this tool has no exec");
     if (network_stated_ && !internet_ && can("send_external") && tool.destinations == "any")
       table.error("capabilities", "the tool sends to any destination, but [network] internet is false");
     table.finish();
@@ -125,7 +134,8 @@ class Reader {
       for (const Tool& tool : context_.tools) tools.push_back(tool.id);
       if (std::ranges::find(tools, id) != tools.end()) continue;
       const std::string near = text::closest(id, tools);
-      table.error("via", fmt::format("no tool is called \"{}\"{}", text::display(id, 64), near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near)));
+      table.error("via", fmt::format("no tool is called \"{}\"{}", text::display(id, 64),
+                                     near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near)));
     }
     source.needed = table.flag("needed");
     if (users_ == "public" && source.trusted && source.via.empty() && (source.id == "user" || source.id == "visitor"))
@@ -141,7 +151,8 @@ class Reader {
     memory.model_writes = table.flag("model_writes", true);
     memory.model_reads = table.flag("model_reads", true);
     memory.needed = table.flag("needed");
-    if (!memory.model_writes && !memory.model_reads) table.error("model_reads", "a memory that the model neither reads nor writes is none");
+    if (!memory.model_writes && !memory.model_reads)
+      table.error("model_reads", "a memory that the model neither reads nor writes is none");
     table.finish();
     context_.memory.push_back(std::move(memory));
   }
@@ -163,10 +174,14 @@ class Reader {
   }
 
   void attest(toml::Table& table) {
-    Attestation attestation{table.required_text("mitigation"), table.required_text("by"), table.required_text("reason")};
+    Attestation attestation{table.required_text("mitigation"), table.required_text("by"),
+                            table.required_text("reason")};
     const std::size_t colon = attestation.mitigation.find(':');
-    if (!attestation.mitigation.empty() && (colon == std::string::npos || !ids_.contains(attestation.mitigation.substr(colon + 1))))
-      table.error("mitigation", fmt::format("\"{}\" names nothing in this file; expected KIND:ID, such as isolate:run_shell", text::display(attestation.mitigation, 80)));
+    if (!attestation.mitigation.empty() &&
+        (colon == std::string::npos || !ids_.contains(attestation.mitigation.substr(colon + 1))))
+      table.error("mitigation",
+                  fmt::format("\"{}\" names nothing in this file; expected KIND:ID, such as isolate:run_shell",
+                              text::display(attestation.mitigation, 80)));
     table.finish();
     context_.attested.push_back(std::move(attestation));
   }
@@ -194,8 +209,9 @@ json::Value texts(const std::vector<std::string>& items) {
 }  // namespace
 
 const std::vector<std::string>& capabilities() {
-  static const std::vector<std::string> kAll = {"read_private", "read_untrusted", "write_local", "write_external", "send_external",
-                                                "exec", "spend", "delete", "auth_change", "memory_write"};
+  static const std::vector<std::string> kAll = {"read_private",  "read_untrusted", "write_local", "write_external",
+                                                "send_external", "exec",           "spend",       "delete",
+                                                "auth_change",   "memory_write"};
   return kAll;
 }
 
@@ -229,23 +245,55 @@ std::vector<std::string> preset_names() {
 json::Value encode(const Context& context) {
   json::Value sources = json::Array{};
   for (const Source& s : by_id(context.sources))
-    sources.push(json::Value().set("id", s.id).set("trusted", s.trusted).set("confidentiality", s.confidentiality).set("via", texts(s.via)).set("needed", s.needed));
+    sources.push(json::Value()
+                     .set("id", s.id)
+                     .set("trusted", s.trusted)
+                     .set("confidentiality", s.confidentiality)
+                     .set("via", texts(s.via))
+                     .set("needed", s.needed));
   json::Value tools = json::Array{};
   for (const Tool& t : by_id(context.tools))
-    tools.push(json::Value().set("id", t.id).set("capabilities", texts(t.capabilities)).set("approval", t.approval).set("destinations", t.destinations).set("isolated", t.isolated).set("needed", t.needed));
+    tools.push(json::Value()
+                   .set("id", t.id)
+                   .set("capabilities", texts(t.capabilities))
+                   .set("approval", t.approval)
+                   .set("destinations", t.destinations)
+                   .set("isolated", t.isolated)
+                   .set("needed", t.needed));
   json::Value memory = json::Array{};
   for (const Memory& m : by_id(context.memory))
-    memory.push(json::Value().set("id", m.id).set("persists", m.persists).set("model_writes", m.model_writes).set("model_reads", m.model_reads).set("needed", m.needed));
+    memory.push(json::Value()
+                    .set("id", m.id)
+                    .set("persists", m.persists)
+                    .set("model_writes", m.model_writes)
+                    .set("model_reads", m.model_reads)
+                    .set("needed", m.needed));
   json::Value sinks = json::Array{};
   for (const Sink& s : by_id(context.sinks))
-    sinks.push(json::Value().set("id", s.id).set("kind", s.kind).set("images", s.images).set("links", s.links).set("needed", s.needed));
+    sinks.push(json::Value()
+                   .set("id", s.id)
+                   .set("kind", s.kind)
+                   .set("images", s.images)
+                   .set("links", s.links)
+                   .set("needed", s.needed));
   std::vector<Attestation> attested = context.attested;
   std::ranges::sort(attested, {}, &Attestation::mitigation);
   json::Value attestations = json::Array{};
-  for (const Attestation& a : attested) attestations.push(json::Value().set("mitigation", a.mitigation).set("by", a.by).set("reason", a.reason));
-  return json::Value().set("schema", kSchema).set("name", context.name).set("title", context.title).set("use", context.use).set("data", context.data)
-      .set("network", context.network).set("limits", context.limits).set("sources", std::move(sources)).set("tools", std::move(tools))
-      .set("memory", std::move(memory)).set("sinks", std::move(sinks)).set("attested", std::move(attestations));
+  for (const Attestation& a : attested)
+    attestations.push(json::Value().set("mitigation", a.mitigation).set("by", a.by).set("reason", a.reason));
+  return json::Value()
+      .set("schema", kSchema)
+      .set("name", context.name)
+      .set("title", context.title)
+      .set("use", context.use)
+      .set("data", context.data)
+      .set("network", context.network)
+      .set("limits", context.limits)
+      .set("sources", std::move(sources))
+      .set("tools", std::move(tools))
+      .set("memory", std::move(memory))
+      .set("sinks", std::move(sinks))
+      .set("attested", std::move(attestations));
 }
 
 std::string digest(const Context& context) { return sha256(json::canonical(encode(context))); }

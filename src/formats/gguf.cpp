@@ -25,11 +25,11 @@
 namespace steelyard::formats {
 namespace {
 
-constexpr u64 kMostEntries = 1'000'000;    // keys, tensors
-constexpr u64 kMostStrings = 16'000'000;   // elements of string arrays, all together
-constexpr std::size_t kKept = 4096;        // bytes of a text that a fact keeps
-constexpr std::size_t kMostKey = 65'535;   // of a key or tensor name
-constexpr u64 kLongestTensorName = 64;     // GGML_MAX_NAME, terminator included
+constexpr u64 kMostEntries = 1'000'000;   // keys, tensors
+constexpr u64 kMostStrings = 16'000'000;  // elements of string arrays, all together
+constexpr std::size_t kKept = 4096;       // bytes of a text that a fact keeps
+constexpr std::size_t kMostKey = 65'535;  // of a key or tensor name
+constexpr u64 kLongestTensorName = 64;    // GGML_MAX_NAME, terminator included
 constexpr u32 kMostDimensions = 4;
 constexpr u64 kDefaultAlignment = 32;
 constexpr u64 kLargestAlignment = u64{1} << 20;
@@ -41,7 +41,7 @@ constexpr std::array<u32, 13> kSizes = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 struct Value {
   Type type = Type::u8_;
   std::string text;
-  u64 length = 0;    // of a text in bytes, of an array in elements
+  u64 length = 0;      // of a text in bytes, of an array in elements
   std::string sha256;  // of a text
   u64 number = 0;      // of an unsigned or non-negative integer, or a flag
   bool numeric = false;
@@ -50,13 +50,20 @@ struct Value {
 };
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kTextFacts = {{
-    {"general.architecture", "model.architecture"}, {"general.name", "model.name"},
-    {"general.organization", "identity.maker"},     {"general.author", "identity.author"},
-    {"general.quantized_by", "identity.quantizer"}, {"general.license", "identity.licence"},
-    {"general.license.name", "identity.licence_name"}, {"general.license.link", "identity.licence_link"},
-    {"general.size_label", "identity.size_label"},  {"general.source.url", "identity.source"},
-    {"general.version", "identity.version"},        {"general.type", "model.type"},
-    {"tokenizer.ggml.model", "tokenizer.kind"},     {"general.repo_url", "identity.repository"},
+    {"general.architecture", "model.architecture"},
+    {"general.name", "model.name"},
+    {"general.organization", "identity.maker"},
+    {"general.author", "identity.author"},
+    {"general.quantized_by", "identity.quantizer"},
+    {"general.license", "identity.licence"},
+    {"general.license.name", "identity.licence_name"},
+    {"general.license.link", "identity.licence_link"},
+    {"general.size_label", "identity.size_label"},
+    {"general.source.url", "identity.source"},
+    {"general.version", "identity.version"},
+    {"general.type", "model.type"},
+    {"tokenizer.ggml.model", "tokenizer.kind"},
+    {"general.repo_url", "identity.repository"},
 }};
 
 class Parser {
@@ -71,7 +78,8 @@ class Parser {
       data();
     } else {
       const Fault& fault = *in_.fault();
-      report_.add("GGF001", Range{fault.offset, std::min(source_.size(), fault.offset)}, json::Value().set("fault", to_string(fault)));
+      report_.add("GGF001", Range{fault.offset, std::min(source_.size(), fault.offset)},
+                  json::Value().set("fault", to_string(fault)));
       coverage_.examined = std::min(fault.offset, source_.size());
       coverage_.gaps.push_back({{coverage_.examined, source_.size()}, "the structure before it is broken"});
     }
@@ -110,7 +118,8 @@ class Parser {
     const auto needed = checked_mul(count, least);
     if (needed && *needed <= in_.remaining() && count <= kMostEntries) return;
     report_.add("GGF003", Range{8, at}, json::Value().set("what", what).set("count", count));
-    in_.fail(fmt::format("number of {}", what), fmt::format("{} can't be: {} bytes are left, at most {} are read", count, in_.remaining(), kMostEntries));
+    in_.fail(fmt::format("number of {}", what),
+             fmt::format("{} can't be: {} bytes are left, at most {} are read", count, in_.remaining(), kMostEntries));
   }
 
   // A text of any length: kept up to kKept bytes, hashed whole when asked.
@@ -148,8 +157,12 @@ class Parser {
       const std::string field = fmt::format("key {}", i);
       std::string key = in_.text(size(field), kMostKey, field);
       if (!in_.ok()) return;
-      if (!seen.insert(key).second) report_.add("GGF004", Range{begin, in_.offset()}, json::Value().set("key", text::to_value(key.substr(0, kKept))));
-      if (key.empty() || text::has_hidden(key)) report_.add("GGF021", Range{begin, in_.offset()}, json::Value().set("where", field).set("text", text::to_value(key.substr(0, 256))));
+      if (!seen.insert(key).second)
+        report_.add("GGF004", Range{begin, in_.offset()},
+                    json::Value().set("key", text::to_value(key.substr(0, kKept))));
+      if (key.empty() || text::has_hidden(key))
+        report_.add("GGF021", Range{begin, in_.offset()},
+                    json::Value().set("where", field).set("text", text::to_value(key.substr(0, 256))));
       Value value = read_value(key);
       if (!in_.ok()) return;
       value.at = {begin, in_.offset()};
@@ -163,7 +176,8 @@ class Parser {
     const u32 raw = in_.read<u32>(field + " (type)");
     Value value;
     if (in_.ok() && raw >= kSizes.size()) {
-      report_.add("GGF005", Range{at, at + 4}, json::Value().set("key", text::to_value(key.substr(0, 256))).set("type", raw));
+      report_.add("GGF005", Range{at, at + 4},
+                  json::Value().set("key", text::to_value(key.substr(0, 256))).set("type", raw));
       in_.fail(field, fmt::format("type {} is not one of 0 to 12", raw));
       return value;
     }
@@ -174,7 +188,10 @@ class Parser {
       const bool whole = key.starts_with("tokenizer.chat_template");
       value.text = text(value.length, whole ? &value.sha256 : nullptr, field);
       if (value.length <= kKept && !key.starts_with("tokenizer.") && text::has_hidden(value.text))
-        report_.add("GGF021", Range{at, in_.offset()}, json::Value().set("where", text::to_value(key.substr(0, 256))).set("text", text::to_value(value.text.substr(0, 256))));
+        report_.add("GGF021", Range{at, in_.offset()},
+                    json::Value()
+                        .set("where", text::to_value(key.substr(0, 256)))
+                        .set("text", text::to_value(value.text.substr(0, 256))));
     } else {
       read_scalar(key, field, value);
     }
@@ -192,20 +209,31 @@ class Parser {
       value.number = number;
     };
     switch (value.type) {
-      case Type::u8_: return keep_unsigned(in_.read<u8>(field));
-      case Type::i8_: return keep_signed(in_.read<std::int8_t>(field));
-      case Type::u16_: return keep_unsigned(in_.read<u16>(field));
-      case Type::i16_: return keep_signed(in_.read<std::int16_t>(field));
-      case Type::u32_: return keep_unsigned(in_.read<u32>(field));
-      case Type::i32_: return keep_signed(in_.read<std::int32_t>(field));
-      case Type::u64_: return keep_unsigned(in_.read<u64>(field));
-      case Type::i64_: return keep_signed(in_.read<i64>(field));
+      case Type::u8_:
+        return keep_unsigned(in_.read<u8>(field));
+      case Type::i8_:
+        return keep_signed(in_.read<std::int8_t>(field));
+      case Type::u16_:
+        return keep_unsigned(in_.read<u16>(field));
+      case Type::i16_:
+        return keep_signed(in_.read<std::int16_t>(field));
+      case Type::u32_:
+        return keep_unsigned(in_.read<u32>(field));
+      case Type::i32_:
+        return keep_signed(in_.read<std::int32_t>(field));
+      case Type::u64_:
+        return keep_unsigned(in_.read<u64>(field));
+      case Type::i64_:
+        return keep_signed(in_.read<i64>(field));
       case Type::boolean: {
         const u8 flag = in_.read<u8>(field);
-        if (flag > 1) report_.add("GGF007", Range{at, at + 1}, json::Value().set("key", text::to_value(key.substr(0, 256))).set("value", u32{flag}));
+        if (flag > 1)
+          report_.add("GGF007", Range{at, at + 1},
+                      json::Value().set("key", text::to_value(key.substr(0, 256))).set("value", u32{flag}));
         return keep_unsigned(flag);
       }
-      default: in_.skip(kSizes[static_cast<u32>(value.type)], field);
+      default:
+        in_.skip(kSizes[static_cast<u32>(value.type)], field);
     }
   }
 
@@ -218,14 +246,17 @@ class Parser {
       report_.add("GGF006", Range{at, in_.offset()}, json::Value().set("key", text::to_value(key.substr(0, 256))));
       in_.fail(field, "an array of arrays, which llama.cpp refuses");
     } else if (raw >= kSizes.size()) {
-      report_.add("GGF005", Range{at, at + 4}, json::Value().set("key", text::to_value(key.substr(0, 256))).set("type", raw));
+      report_.add("GGF005", Range{at, at + 4},
+                  json::Value().set("key", text::to_value(key.substr(0, 256))).set("type", raw));
       in_.fail(field, fmt::format("element type {} is not one of 0 to 12", raw));
     } else if (raw == static_cast<u32>(Type::string)) {
       const u64 least = version_ == 1 ? 4 : 8;
       const auto needed = checked_mul(value.length, least);
       if (!needed || *needed > in_.remaining() || value.length > kMostStrings - strings_) {
-        report_.add("GGF003", Range{at, in_.offset()}, json::Value().set("what", "array elements").set("count", value.length));
-        in_.fail(field, fmt::format("{} texts can't be: {} bytes are left, at most {} are read", value.length, in_.remaining(), kMostStrings - strings_));
+        report_.add("GGF003", Range{at, in_.offset()},
+                    json::Value().set("what", "array elements").set("count", value.length));
+        in_.fail(field, fmt::format("{} texts can't be: {} bytes are left, at most {} are read", value.length,
+                                    in_.remaining(), kMostStrings - strings_));
         return;
       }
       strings_ += value.length;
@@ -245,9 +276,12 @@ class Parser {
 
   void keep(const std::string& key, Value value) {
     if (key == "general.alignment") {
-      const bool usable = value.type == Type::u32_ && value.number > 0 && (value.number & (value.number - 1)) == 0 && value.number <= kLargestAlignment;
+      const bool usable = value.type == Type::u32_ && value.number > 0 && (value.number & (value.number - 1)) == 0 &&
+                          value.number <= kLargestAlignment;
       if (!usable) {
-        report_.add("GGF019", value.at, json::Value().set("alignment", value.numeric ? json::Value(value.number) : json::Value("not a 32-bit number")));
+        report_.add("GGF019", value.at,
+                    json::Value().set("alignment",
+                                      value.numeric ? json::Value(value.number) : json::Value("not a 32-bit number")));
         in_.fail("general.alignment", "it is not a power of two, so no reader knows where the tensors are");
       } else {
         alignment_ = value.number;
@@ -268,17 +302,24 @@ class Parser {
     if (value.type == Type::array && (key == "general.languages" || key == "general.tags")) {
       json::Value list = json::Array{};
       for (const auto& item : value.texts) list.push(text::to_value(item));
-      report_.fact(key == "general.tags" ? "identity.tags" : "identity.languages", std::move(list), value.at, Assurance::claimed);
+      report_.fact(key == "general.tags" ? "identity.tags" : "identity.languages", std::move(list), value.at,
+                   Assurance::claimed);
     }
-    if (key == "tokenizer.ggml.tokens" && value.type == Type::array) report_.fact("tokenizer.tokens", value.length, value.at, Assurance::verified);
-    if (key == "tokenizer.ggml.merges" && value.type == Type::array) report_.fact("tokenizer.merges", value.length, value.at, Assurance::verified);
-    for (const auto& [name, label] : {std::pair("tokenizer.ggml.bos_token_id", "bos"), {"tokenizer.ggml.eos_token_id", "eos"},
-                                      {"tokenizer.ggml.unknown_token_id", "unk"}, {"tokenizer.ggml.padding_token_id", "pad"}}) {
+    if (key == "tokenizer.ggml.tokens" && value.type == Type::array)
+      report_.fact("tokenizer.tokens", value.length, value.at, Assurance::verified);
+    if (key == "tokenizer.ggml.merges" && value.type == Type::array)
+      report_.fact("tokenizer.merges", value.length, value.at, Assurance::verified);
+    for (const auto& [name, label] : {std::pair("tokenizer.ggml.bos_token_id", "bos"),
+                                      {"tokenizer.ggml.eos_token_id", "eos"},
+                                      {"tokenizer.ggml.unknown_token_id", "unk"},
+                                      {"tokenizer.ggml.padding_token_id", "pad"}}) {
       if (key == name && value.numeric) special_.set(label, value.number);
     }
     if (key == "general.file_type" && value.numeric) {
       const std::string_view name = file_type_name(value.number);
-      report_.fact("model.file_type", name.empty() ? json::Value(fmt::format("unknown ({})", value.number)) : json::Value(name), value.at, Assurance::claimed);
+      report_.fact("model.file_type",
+                   name.empty() ? json::Value(fmt::format("unknown ({})", value.number)) : json::Value(name), value.at,
+                   Assurance::claimed);
     }
     if (key == "split.no" && value.numeric) report_.fact("split.index", value.number, value.at, Assurance::claimed);
     if (key == "split.count" && value.numeric) report_.fact("split.count", value.number, value.at, Assurance::claimed);
@@ -288,7 +329,8 @@ class Parser {
   }
 
   void add_text(std::string fact, const Value& value) {
-    if (value.length > kKept) report_.add("LIM005", value.at, json::Value().set("fact", fact).set("bytes", value.length));
+    if (value.length > kKept)
+      report_.add("LIM005", value.at, json::Value().set("fact", fact).set("bytes", value.length));
     report_.fact(std::move(fact), text::to_value(value.text), value.at, Assurance::claimed);
   }
 
@@ -298,7 +340,9 @@ class Parser {
     std::string prefix = "template";
     if (key.size() > kDefault.size()) {
       std::string name = text::lower(key.substr(kDefault.size() + 1));
-      if (name.empty() || name.size() > 24 || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) name = fmt::format("other{}", templates_);
+      if (name.empty() || name.size() > 24 ||
+          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
+        name = fmt::format("other{}", templates_);
       prefix += "." + name;
     }
     report_.fact(prefix + ".sha256", value.sha256, value.at, Assurance::verified);
@@ -318,7 +362,8 @@ class Parser {
   void base_model(const std::string& key, const Value& value) {
     constexpr std::size_t kPrefix = std::string_view("general.base_model.").size();
     const std::size_t dot = key.find('.', kPrefix);
-    if (dot == std::string::npos || (bases_.size() >= 16 && !bases_.contains(key.substr(kPrefix, dot - kPrefix)))) return;
+    if (dot == std::string::npos || (bases_.size() >= 16 && !bases_.contains(key.substr(kPrefix, dot - kPrefix))))
+      return;
     const std::string field = key.substr(dot + 1);
     if (field == "name" || field == "organization" || field == "repo_url" || field == "author") {
       auto& [object, at] = bases_[key.substr(kPrefix, dot - kPrefix)];
@@ -338,7 +383,10 @@ class Parser {
       std::array<u64, kMostDimensions> dimensions = {1, 1, 1, 1};
       const u32 count = in_.read<u32>(field + " dimensions");
       if (in_.ok() && (count == 0 || count > kMostDimensions)) {
-        report_.add("GGF010", Range{begin, in_.offset()}, json::Value().set("tensor", text::to_value(name.substr(0, 64))).set("why", fmt::format("{} dimensions", count)));
+        report_.add("GGF010", Range{begin, in_.offset()},
+                    json::Value()
+                        .set("tensor", text::to_value(name.substr(0, 64)))
+                        .set("why", fmt::format("{} dimensions", count)));
         if (count > kMostDimensions) in_.fail(field, fmt::format("{} dimensions, at most {}", count, kMostDimensions));
       }
       for (u32 d = 0; d < count && in_.ok(); ++d) dimensions[d] = size(field + " dimension");
@@ -349,13 +397,15 @@ class Parser {
       const auto shown = [&] { return json::Value().set("tensor", text::to_value(name.substr(0, 64))); };
       if (!names.insert(name).second) report_.add("GGF008", at, shown());
       if (length >= kLongestTensorName) report_.add("GGF009", at, shown().set("bytes", length));
-      if (name.empty() || text::has_hidden(name)) report_.add("GGF021", at, json::Value().set("where", field).set("text", text::to_value(name.substr(0, 256))));
+      if (name.empty() || text::has_hidden(name))
+        report_.add("GGF021", at, json::Value().set("where", field).set("text", text::to_value(name.substr(0, 256))));
       const auto bytes = tensor_bytes(dimensions, type, at, shown);
       if (!bytes) {
         broken_ = true;
         continue;
       }
-      if (offset % alignment_ != 0) report_.add("GGF013", at, shown().set("offset", offset).set("alignment", alignment_));
+      if (offset % alignment_ != 0)
+        report_.add("GGF013", at, shown().set("offset", offset).set("alignment", alignment_));
       ordered_ = ordered_ && offset >= expected;
       expected = checked_align(checked_add(offset, *bytes).value_or(UINT64_MAX), alignment_).value_or(UINT64_MAX);
       pending_.push_back({offset, *bytes, at, name.substr(0, 64)});
@@ -368,7 +418,8 @@ class Parser {
     std::optional<u64> elements = 1;
     for (const u64 d : dimensions) elements = elements && d <= kLargest ? checked_mul(*elements, d) : std::nullopt;
     if (!elements || *elements > kLargest || *elements == 0) {
-      report_.add("GGF010", at, shown().set("why", elements == u64{0} ? "a dimension of zero" : "the number of elements overflows"));
+      report_.add("GGF010", at,
+                  shown().set("why", elements == u64{0} ? "a dimension of zero" : "the number of elements overflows"));
       return std::nullopt;
     }
     const GgmlType* type = ggml_type(id);
@@ -405,14 +456,20 @@ class Parser {
       const auto last = first ? checked_add(*first, tensor.bytes) : std::nullopt;
       total = checked_add(total, tensor.bytes).value_or(UINT64_MAX);
       if (!last || *last > source_.size()) {
-        report_.add("GGF014", tensor.at, json::Value().set("tensor", text::to_value(tensor.name)).set("end", last ? json::Value(*last) : json::Value("beyond 2^64")).set("size", source_.size()));
+        report_.add("GGF014", tensor.at,
+                    json::Value()
+                        .set("tensor", text::to_value(tensor.name))
+                        .set("end", last ? json::Value(*last) : json::Value("beyond 2^64"))
+                        .set("size", source_.size()));
         broken_ = true;
-        if (first && *first < source_.size()) claims.push_back({*first, source_.size(), tensor.at, text::display(tensor.name)});
+        if (first && *first < source_.size())
+          claims.push_back({*first, source_.size(), tensor.at, text::display(tensor.name)});
       } else {
         claims.push_back({*first, *last, tensor.at, text::display(tensor.name)});
       }
     }
-    check_layout(source_, header_end, alignment_, std::move(claims), {"GGF015", "GGF016", "GGF017", "GGF018", "GGF022"}, report_, coverage_);
+    check_layout(source_, header_end, alignment_, std::move(claims), {"GGF015", "GGF016", "GGF017", "GGF018", "GGF022"},
+                 report_, coverage_);
     if (broken_) coverage_.gaps.push_back({{header_end, source_.size()}, "a tensor without usable bounds"});
     report_.fact("model.parameters", parameters_, std::nullopt, Assurance::verified);
     report_.fact("model.tensors", tensor_count_, std::nullopt, Assurance::verified);
@@ -432,10 +489,14 @@ class Parser {
   }
 
   void facts() {
-    if (version_ >= 1 && version_ <= 3) report_.fact("model.format", fmt::format("GGUF v{}", version_), Range{0, 8}, Assurance::verified);
+    if (version_ >= 1 && version_ <= 3)
+      report_.fact("model.format", fmt::format("GGUF v{}", version_), Range{0, 8}, Assurance::verified);
     if (in_.ok() && architecture_.empty()) report_.add("GGF020", std::nullopt);
-    for (const auto& [suffix, fact] : {std::pair("context_length", "model.context_length"), {"block_count", "model.block_count"}, {"embedding_length", "model.embedding_length"}}) {
-      if (const auto found = numbers_.find(architecture_ + "." + suffix); found != numbers_.end()) report_.fact(fact, found->second.number, found->second.at, Assurance::claimed);
+    for (const auto& [suffix, fact] : {std::pair("context_length", "model.context_length"),
+                                       {"block_count", "model.block_count"},
+                                       {"embedding_length", "model.embedding_length"}}) {
+      if (const auto found = numbers_.find(architecture_ + "." + suffix); found != numbers_.end())
+        report_.fact(fact, found->second.number, found->second.at, Assurance::claimed);
     }
     if (special_.is_object()) report_.fact("tokenizer.special", special_, std::nullopt, Assurance::claimed);
     if (!bases_.empty()) {

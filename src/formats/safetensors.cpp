@@ -32,15 +32,24 @@ struct Dtype {
   std::string_view name;
   u32 bits;
 };
-constexpr std::array<Dtype, 20> kDtypes = {{{"BOOL", 8}, {"F4", 4}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8}, {"I8", 8}, {"F8_E5M2", 8},
-                                            {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16}, {"U16", 16}, {"F16", 16}, {"BF16", 16},
-                                            {"I32", 32}, {"U32", 32}, {"F32", 32}, {"C64", 64}, {"F64", 64}, {"I64", 64}, {"U64", 64}}};
+constexpr std::array<Dtype, 20> kDtypes = {{{"BOOL", 8}, {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
+                                            {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},
+                                            {"U16", 16}, {"F16", 16},    {"BF16", 16},   {"I32", 32},    {"U32", 32},
+                                            {"F32", 32}, {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64}}};
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMetadataFacts = {{
-    {"license", "identity.licence"}, {"licence", "identity.licence"}, {"modelspec.license", "identity.licence"},
-    {"author", "identity.maker"}, {"modelspec.author", "identity.maker"}, {"modelspec.title", "model.name"},
-    {"modelspec.architecture", "model.architecture"}, {"base_model", "identity.base"}, {"modelspec.merged_from", "identity.base"},
-    {"format", "model.framework"}, {"modelspec.implementation", "identity.source"}, {"version", "identity.version"},
+    {"license", "identity.licence"},
+    {"licence", "identity.licence"},
+    {"modelspec.license", "identity.licence"},
+    {"author", "identity.maker"},
+    {"modelspec.author", "identity.maker"},
+    {"modelspec.title", "model.name"},
+    {"modelspec.architecture", "model.architecture"},
+    {"base_model", "identity.base"},
+    {"modelspec.merged_from", "identity.base"},
+    {"format", "model.framework"},
+    {"modelspec.implementation", "identity.source"},
+    {"version", "identity.version"},
 }};
 
 class Parser {
@@ -52,7 +61,8 @@ class Parser {
     const u64 size = source_.size();
     if (in_.ok() && (length > kMostHeader || length > size - 8)) {
       report_.add("STS002", Range{0, 8}, json::Value().set("length", length).set("size", size));
-      in_.fail("header length", fmt::format("{} bytes, at most {} are there and allowed", length, std::min(kMostHeader, size - 8)));
+      in_.fail("header length",
+               fmt::format("{} bytes, at most {} are there and allowed", length, std::min(kMostHeader, size - 8)));
     }
     header_end_ = in_.ok() ? 8 + length : std::min<u64>(size, 8);
     Cursor text(source_, std::min<u64>(8, size), header_end_);
@@ -64,7 +74,8 @@ class Parser {
     const auto& fault = in_.ok() ? text.fault() : in_.fault();
     coverage_.bytes = size;
     if (fault) {
-      report_.add("STS001", Range{std::min(fault->offset, size), std::min(fault->offset, size)}, json::Value().set("fault", to_string(*fault)));
+      report_.add("STS001", Range{std::min(fault->offset, size), std::min(fault->offset, size)},
+                  json::Value().set("fault", to_string(*fault)));
       coverage_.examined = std::min(fault->offset, size);
       coverage_.gaps.push_back({{coverage_.examined, size}, "the header before it is broken"});
     } else {
@@ -90,8 +101,11 @@ class Parser {
       const u64 begin = json.offset();
       const std::string name = json.content();
       const bool long_name = json.cut();
-      if (!seen.insert(name).second && !long_name) report_.add("STS003", Range{begin, begin + 1}, json::Value().set("key", name.substr(0, 256)));
-      if (text::has_hidden(name)) report_.add("STS011", Range{begin, begin + 1}, json::Value().set("where", "a tensor's name").set("text", name.substr(0, 256)));
+      if (!seen.insert(name).second && !long_name)
+        report_.add("STS003", Range{begin, begin + 1}, json::Value().set("key", name.substr(0, 256)));
+      if (text::has_hidden(name))
+        report_.add("STS011", Range{begin, begin + 1},
+                    json::Value().set("where", "a tensor's name").set("text", name.substr(0, 256)));
       const Token value = json.next();
       if (value == Token::fault) return;
       if (name == "__metadata__") {
@@ -99,7 +113,8 @@ class Parser {
       } else if (value == Token::object) {
         tensor(json, name, begin);
       } else {
-        report_.add("STS004", Range{begin, json.offset()}, json::Value().set("tensor", name.substr(0, 64)).set("why", "its entry is not an object"));
+        report_.add("STS004", Range{begin, json.offset()},
+                    json::Value().set("tensor", name.substr(0, 64)).set("why", "its entry is not an object"));
         broken_ = true;
         json.skip(value);
       }
@@ -121,7 +136,8 @@ class Parser {
     for (Token token = json.next(); token == Token::key; token = json.next()) {
       const u64 begin = json.offset();
       const std::string key = json.content();
-      if (!seen.insert(key).second) report_.add("STS003", Range{begin, begin + 1}, json::Value().set("key", key.substr(0, 256)));
+      if (!seen.insert(key).second)
+        report_.add("STS003", Range{begin, begin + 1}, json::Value().set("key", key.substr(0, 256)));
       const Token item = json.next();
       if (item == Token::fault) return;
       if (item != Token::text) {
@@ -131,11 +147,15 @@ class Parser {
       }
       const std::string& content = json.content();
       if (text::has_hidden(key) || (content.size() <= kKept && text::has_hidden(content)))
-        report_.add("STS011", Range{begin, json.offset() + 1}, json::Value().set("where", key.substr(0, 256)).set("text", content.substr(0, 256)));
+        report_.add("STS011", Range{begin, json.offset() + 1},
+                    json::Value().set("where", key.substr(0, 256)).set("text", content.substr(0, 256)));
       for (const auto& [name, fact] : kMetadataFacts) {
         if (name != key) continue;
-        if (content.size() > kKept) report_.add("LIM005", Range{begin, json.offset()}, json::Value().set("fact", fact).set("bytes", u64{content.size()}));
-        report_.fact(std::string(fact), text::to_value(std::string_view(content).substr(0, kKept)), Range{begin, json.offset() + 1}, Assurance::claimed);
+        if (content.size() > kKept)
+          report_.add("LIM005", Range{begin, json.offset()},
+                      json::Value().set("fact", fact).set("bytes", u64{content.size()}));
+        report_.fact(std::string(fact), text::to_value(std::string_view(content).substr(0, kKept)),
+                     Range{begin, json.offset() + 1}, Assurance::claimed);
       }
     }
   }
@@ -148,7 +168,9 @@ class Parser {
     std::unordered_set<std::string> seen;
     for (Token token = json.next(); token == Token::key; token = json.next()) {
       const std::string key = json.content();
-      if (!seen.insert(key).second) report_.add("STS003", Range{json.offset(), json.offset() + 1}, json::Value().set("key", name.substr(0, 128) + "." + key.substr(0, 64)));
+      if (!seen.insert(key).second)
+        report_.add("STS003", Range{json.offset(), json.offset() + 1},
+                    json::Value().set("key", name.substr(0, 128) + "." + key.substr(0, 64)));
       const Token value = json.next();
       if (value == Token::fault) return;
       if (key == "dtype" && value == Token::text) {
@@ -183,12 +205,21 @@ class Parser {
     if (!bits || *bits % 8 != 0) return refuse("its size is not a whole number of bytes");
     const u64 data = source_.size() - header_end_;
     if (offsets[0] > offsets[1] || offsets[1] > data) {
-      report_.add("STS007", at, json::Value().set("tensor", name.substr(0, 64)).set("begin", offsets[0]).set("end", offsets[1]).set("size", data));
+      report_.add("STS007", at,
+                  json::Value()
+                      .set("tensor", name.substr(0, 64))
+                      .set("begin", offsets[0])
+                      .set("end", offsets[1])
+                      .set("size", data));
       broken_ = true;
       return;
     }
     if (offsets[1] - offsets[0] != *bits / 8) {
-      report_.add("STS008", at, json::Value().set("tensor", name.substr(0, 64)).set("declared", offsets[1] - offsets[0]).set("computed", *bits / 8));
+      report_.add("STS008", at,
+                  json::Value()
+                      .set("tensor", name.substr(0, 64))
+                      .set("declared", offsets[1] - offsets[0])
+                      .set("computed", *bits / 8));
       broken_ = true;
     }
     ++tensors_;
@@ -217,7 +248,8 @@ class Parser {
     coverage_.examined = header_end_;
     u64 total = 0;
     for (const Claim& claim : claims_) total += claim.end - claim.begin;
-    check_layout(source_, header_end_, 1, std::move(claims_), {"STS009", "STS010", "", "STS012", "STS013"}, report_, coverage_);
+    check_layout(source_, header_end_, 1, std::move(claims_), {"STS009", "STS010", "", "STS012", "STS013"}, report_,
+                 coverage_);
     if (broken_) coverage_.gaps.push_back({{header_end_, source_.size()}, "a tensor without usable bounds"});
     report_.fact("model.parameters", parameters_, std::nullopt, Assurance::verified);
     report_.fact("model.tensors", tensors_, std::nullopt, Assurance::verified);
@@ -262,6 +294,7 @@ void parse(const Source& source, Examination& out) { Parser(source, out).run(); 
 }  // namespace
 
 extern const Format safetensors_format;
-const Format safetensors_format{"safetensors", "safetensors (Hugging Face)", "safetensors", "safetensors README, section Format", sniff, parse};
+const Format safetensors_format{
+    "safetensors", "safetensors (Hugging Face)", "safetensors", "safetensors README, section Format", sniff, parse};
 
 }  // namespace steelyard::formats

@@ -27,18 +27,22 @@ void parse(const Source& source, Examination& out) {
   content.resize(source.read(0, std::as_writable_bytes(std::span(content))));
   const auto index = json::parse(content, {.most_bytes = kLargest, .decimals = true});
   if (!index || !(*index)["weight_map"].is_object()) {
-    report.add("STS001", Range{0, 0}, json::Value().set("fault", index ? "weight_map is not an object" : index.error().message));
+    report.add("STS001", Range{0, 0},
+               json::Value().set("fault", index ? "weight_map is not an object" : index.error().message));
     coverage.gaps.push_back({{0, source.size()}, "the index could not be read"});
   } else {
     std::set<std::string> shards;
-    for (const auto& [tensor, shard] : (*index)["weight_map"].object()) shards.insert(shard.is_string() ? shard.string() : json::compact(shard));
+    for (const auto& [tensor, shard] : (*index)["weight_map"].object())
+      shards.insert(shard.is_string() ? shard.string() : json::compact(shard));
     json::Value list = json::Array{};
     for (const auto& shard : shards) {
-      if (!plain_name(shard)) report.add("STS014", Range{0, source.size()}, json::Value().set("shard", shard.substr(0, 256)));
+      if (!plain_name(shard))
+        report.add("STS014", Range{0, source.size()}, json::Value().set("shard", shard.substr(0, 256)));
       if (list.array().size() < 1024) list.push(shard.substr(0, 256));
     }
     report.fact("index.shards", std::move(list), Range{0, source.size()}, Assurance::claimed);
-    report.fact("index.tensors", u64{(*index)["weight_map"].object().size()}, Range{0, source.size()}, Assurance::verified);
+    report.fact("index.tensors", u64{(*index)["weight_map"].object().size()}, Range{0, source.size()},
+                Assurance::verified);
     coverage.examined = source.size();
   }
   report.fact("model.format", "safetensors index", Range{0, source.size()}, Assurance::verified);
@@ -55,7 +59,11 @@ int sniff(Bytes head, u64) {
 }  // namespace
 
 extern const Format safetensors_index_format;
-const Format safetensors_index_format{"safetensors_index", "safetensors index (sharded checkpoints)", "safetensors.index.json",
-                                      "transformers, sharded checkpoints", sniff, parse};
+const Format safetensors_index_format{"safetensors_index",
+                                      "safetensors index (sharded checkpoints)",
+                                      "safetensors.index.json",
+                                      "transformers, sharded checkpoints",
+                                      sniff,
+                                      parse};
 
 }  // namespace steelyard::formats

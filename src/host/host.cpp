@@ -28,7 +28,8 @@ std::string_view word(Known known) { return known == Known::yes ? "yes" : known 
 
 class Examiner {
  public:
-  Examiner(const Environment& environment, const std::vector<std::string>& models) : root_(environment.root()), models_(models) {
+  Examiner(const Environment& environment, const std::vector<std::string>& models)
+      : root_(environment.root()), models_(models) {
     servers_ = servers(root_);
     system();
     permissions();
@@ -46,7 +47,8 @@ class Examiner {
     for (Finding& finding : record.found.findings) {
       if (const rules::Rule* rule = rules::find(finding.rule)) finding.severity = rule->severity;
     }
-    record.method = {.tool = STEELYARD_VERSION, .analyzer = 1, .rules = rules::pack_digest(), .engine = {}, .seed = {}, .uses = {}};
+    record.method = {
+        .tool = STEELYARD_VERSION, .analyzer = 1, .rules = rules::pack_digest(), .engine = {}, .seed = {}, .uses = {}};
     json::Value all = json::Array{};
     for (const Fact& f : record.found.facts) all.push(f.key).push(f.value);
     record.subjects.push_back({"host", "this machine", sha256(json::canonical(all)), 0});
@@ -57,16 +59,21 @@ class Examiner {
   void fact(std::string key, json::Value value, Assurance assurance) {
     found_.facts.push_back({std::move(key), std::move(value), std::nullopt, std::nullopt, assurance});
   }
-  void finding(std::string rule, json::Value data) { found_.findings.push_back({std::move(rule), Severity::info, std::nullopt, std::nullopt, std::move(data)}); }
+  void finding(std::string rule, json::Value data) {
+    found_.findings.push_back({std::move(rule), Severity::info, std::nullopt, std::nullopt, std::move(data)});
+  }
 
   // One check: bad wins over unknown, unknown over ok.
-  void check(const std::string& name, const std::vector<std::string>& bad, const std::vector<std::string>& unknown, std::string ok) {
+  void check(const std::string& name, const std::vector<std::string>& bad, const std::vector<std::string>& unknown,
+             std::string ok) {
     const auto join = [](const std::vector<std::string>& reasons) {
-      return reasons.size() <= 2 ? fmt::format("{}", fmt::join(reasons, "; ")) : fmt::format("{}; {} and {} more", reasons[0], reasons[1], reasons.size() - 2);
+      return reasons.size() <= 2 ? fmt::format("{}", fmt::join(reasons, "; "))
+                                 : fmt::format("{}; {} and {} more", reasons[0], reasons[1], reasons.size() - 2);
     };
     const std::string_view state = !bad.empty() ? "bad" : !unknown.empty() ? "unknown" : "ok";
     std::string why = !bad.empty() ? join(bad) : !unknown.empty() ? join(unknown) : std::move(ok);
-    fact("host.check." + name, json::Value().set("state", state).set("why", std::move(why)), state == "unknown" ? Assurance::missing : Assurance::verified);
+    fact("host.check." + name, json::Value().set("state", state).set("why", std::move(why)),
+         state == "unknown" ? Assurance::missing : Assurance::verified);
   }
 
   static std::string name(const Server& server) { return fmt::format("{} (process {})", server.id, server.pid); }
@@ -80,10 +87,12 @@ class Examiner {
     fact("host.user", std::to_string(::geteuid()), Assurance::verified);
     const std::string status = read(root_ / "proc/self/status").text;
     fact("host.seccomp", status_field(status, "Seccomp"), Assurance::verified);
-    for (const char* setting : {"kernel/unprivileged_bpf_disabled", "kernel/yama/ptrace_scope", "user/max_user_namespaces"}) {
+    for (const char* setting :
+         {"kernel/unprivileged_bpf_disabled", "kernel/yama/ptrace_scope", "user/max_user_namespaces"}) {
       const Content content = read(root_ / "proc/sys" / setting);
       std::string key = fmt::format("host.{}", fs::path(setting).filename().string());
-      if (!content.absent) fact(std::move(key), text::display(content.text.substr(0, content.text.find('\n')), 40), Assurance::verified);
+      if (!content.absent)
+        fact(std::move(key), text::display(content.text.substr(0, content.text.find('\n')), 40), Assurance::verified);
     }
     json::Value list = json::Array{};
     for (const Server& s : servers_.found) {
@@ -130,11 +139,13 @@ class Examiner {
     unique(bad);
     unique(unknown);
     if (models_.empty()) return;
-    check("model_permissions", bad, unknown, "only you and root may write the model's files and the folders above them");
+    check("model_permissions", bad, unknown,
+          "only you and root may write the model's files and the folders above them");
   }
 
   void incomplete(std::vector<std::string>& unknown) const {
-    if (!servers_.complete) unknown.emplace_back("not every process could be read, so a model server may be hidden (run as root)");
+    if (!servers_.complete)
+      unknown.emplace_back("not every process could be read, so a model server may be hidden (run as root)");
   }
 
   void exposure() {
@@ -147,11 +158,14 @@ class Examiner {
         bad.push_back(fmt::format("{} listens on {} without authentication", name(s), where));
         finding("HST002", json::Value().set("server", s.id).set("pid", s.pid).set("listen", where));
       } else {
-        unknown.push_back(fmt::format("where {} listens, or with which authentication, could not be seen (run as root)", name(s)));
+        unknown.push_back(
+            fmt::format("where {} listens, or with which authentication, could not be seen (run as root)", name(s)));
       }
     }
     incomplete(unknown);
-    check("server_exposure", bad, unknown, servers_.found.empty() ? "no model server is running" : "every model server listens on this machine only, or asks for a key");
+    check("server_exposure", bad, unknown,
+          servers_.found.empty() ? "no model server is running"
+                                 : "every model server listens on this machine only, or asks for a key");
   }
 
   void privilege() {
@@ -162,11 +176,14 @@ class Examiner {
         unknown.push_back(fmt::format("the rights of {} could not be read", name(s)));
       } else if ((s.root || s.capable == Known::yes) && s.contained != Known::yes) {
         bad.push_back(fmt::format("{} runs {}", name(s), s.root ? "as root" : "with capabilities"));
-        finding("HST003", json::Value().set("server", s.id).set("pid", s.pid).set("how", s.root ? "as root" : "with capabilities"));
+        finding(
+            "HST003",
+            json::Value().set("server", s.id).set("pid", s.pid).set("how", s.root ? "as root" : "with capabilities"));
       }
     }
     incomplete(unknown);
-    check("server_privilege", bad, unknown, servers_.found.empty() ? "no model server is running" : "no model server runs as root outside a container");
+    check("server_privilege", bad, unknown,
+          servers_.found.empty() ? "no model server is running" : "no model server runs as root outside a container");
   }
 
   void secrets() {
@@ -181,7 +198,8 @@ class Examiner {
       }
     }
     incomplete(unknown);
-    check("secrets", bad, unknown, servers_.found.empty() ? "no model server is running" : "no model server has secret-named variables");
+    check("secrets", bad, unknown,
+          servers_.found.empty() ? "no model server is running" : "no model server has secret-named variables");
   }
 
   void isolation() {
@@ -197,7 +215,9 @@ class Examiner {
       }
     }
     incomplete(unknown);
-    check("isolation", bad, unknown, servers_.found.empty() ? "no model server is running" : "every model server is isolated by a container, namespaces or seccomp");
+    check("isolation", bad, unknown,
+          servers_.found.empty() ? "no model server is running"
+                                 : "every model server is isolated by a container, namespaces or seccomp");
   }
 
   fs::path root_;
@@ -208,6 +228,8 @@ class Examiner {
 
 }  // namespace
 
-evidence::Record examine(const Environment& environment, const std::vector<std::string>& models) { return Examiner(environment, models).record(); }
+evidence::Record examine(const Environment& environment, const std::vector<std::string>& models) {
+  return Examiner(environment, models).record();
+}
 
 }  // namespace steelyard::host

@@ -14,7 +14,8 @@ namespace steelyard::host {
 namespace {
 
 std::vector<std::string> table(const std::string& key) {
-  const auto document = toml::Document::parse(std::string(embedded::find("host/runtimes.toml")), "data/host/runtimes.toml");
+  const auto document =
+      toml::Document::parse(std::string(embedded::find("host/runtimes.toml")), "data/host/runtimes.toml");
   if (!document) throw std::logic_error(document.error().message);
   return toml::Table(**document, (*document)->root(), "runtimes").texts(key);
 }
@@ -37,10 +38,13 @@ json::Value runtimes(const Environment& environment) {
   const fs::path root = environment.root();
   const auto home = environment.variable("HOME");
   std::set<std::tuple<std::string, std::string, std::string>> found;
-  const auto shown = [&](const fs::path& path) { return text::display(root == "/" ? path.string() : "/" + path.lexically_relative(root).string()); };
+  const auto shown = [&](const fs::path& path) {
+    return text::display(root == "/" ? path.string() : "/" + path.lexically_relative(root).string());
+  };
 
   std::set<fs::path> folders;
-  for (const char* folder : {"/usr/bin", "/usr/local/bin", "/opt/llama.cpp/bin", "/opt/llama.cpp/build/bin"}) folders.insert(under(root, folder));
+  for (const char* folder : {"/usr/bin", "/usr/local/bin", "/opt/llama.cpp/bin", "/opt/llama.cpp/build/bin"})
+    folders.insert(under(root, folder));
   if (home) {
     folders.insert(under(root, fs::path(*home) / ".local/bin"));
     folders.insert(under(root, fs::path(*home) / "llama.cpp/build/bin"));
@@ -67,9 +71,11 @@ json::Value runtimes(const Environment& environment) {
   add(root / "usr/local/lib", "python3", "site-packages");
   if (home) {
     add(under(root, fs::path(*home) / ".local/lib"), "python3", "site-packages");
-    for (const fs::path& version : matching(under(root, fs::path(*home) / ".pyenv/versions"), "", "lib")) add(version, "python3", "site-packages");
+    for (const fs::path& version : matching(under(root, fs::path(*home) / ".pyenv/versions"), "", "lib"))
+      add(version, "python3", "site-packages");
   }
-  if (const auto venv = environment.variable("VIRTUAL_ENV")) add(under(root, fs::path(*venv) / "lib"), "python3", "site-packages");
+  if (const auto venv = environment.variable("VIRTUAL_ENV"))
+    add(under(root, fs::path(*venv) / "lib"), "python3", "site-packages");
   const auto packages = table("packages");
   for (const fs::path& site : sites) {
     for (const fs::path& entry : matching(site, "", "")) {
@@ -82,7 +88,8 @@ json::Value runtimes(const Environment& environment) {
     }
   }
   json::Value list = json::Array{};
-  for (const auto& [name, version, place] : found) list.push(json::Value().set("name", name).set("version", version).set("path", place));
+  for (const auto& [name, version, place] : found)
+    list.push(json::Value().set("name", name).set("version", version).set("path", place));
   return list;
 }
 

@@ -37,8 +37,9 @@ const std::vector<Kind>& kinds() {
     toml::Table root = open("host/servers.toml", document);
     std::vector<Kind> out;
     for (toml::Table& t : root.tables("server")) {
-      out.push_back({t.required_text("id"), t.texts("names"), t.texts("words"), t.texts("modules"), t.texts("host_flags"), t.texts("port_flags"),
-                     t.texts("key_flags"), t.texts("key_variables"), t.texts("host_variables"), t.text("default_host", "127.0.0.1"), t.integer("port").value_or(0)});
+      out.push_back({t.required_text("id"), t.texts("names"), t.texts("words"), t.texts("modules"),
+                     t.texts("host_flags"), t.texts("port_flags"), t.texts("key_flags"), t.texts("key_variables"),
+                     t.texts("host_variables"), t.text("default_host", "127.0.0.1"), t.integer("port").value_or(0)});
       t.finish();
     }
     if (const auto checked = document->check(); !checked) throw std::logic_error(checked.error().message);
@@ -47,7 +48,9 @@ const std::vector<Kind>& kinds() {
   return all;
 }
 
-bool one_of(const std::vector<std::string>& list, const std::string& item) { return std::ranges::find(list, item) != list.end(); }
+bool one_of(const std::vector<std::string>& list, const std::string& item) {
+  return std::ranges::find(list, item) != list.end();
+}
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
@@ -55,13 +58,17 @@ const Kind* recognise(const std::string& program, const std::vector<std::string>
   if (argv.empty()) return nullptr;
   // "python3 /usr/bin/vllm serve": behind an interpreter the script's name counts.
   const std::string first = base_name(argv[0]);
-  const bool interpreter = first.starts_with("python") || first == "node" || first == "java" || first == "bash" || first == "sh";
+  const bool interpreter =
+      first.starts_with("python") || first == "node" || first == "java" || first == "bash" || first == "sh";
   std::vector<std::string> candidates = {program, first};
   if (interpreter && argv.size() > 1) candidates.push_back(base_name(argv[1]));
   for (const Kind& kind : kinds()) {
-    const bool module = interpreter && std::ranges::any_of(argv, [&](const std::string& word) { return one_of(kind.modules, word); });
-    const bool named = std::ranges::any_of(candidates, [&](const std::string& name) { return one_of(kind.names, name); });
-    const bool words = kind.words.empty() || std::ranges::any_of(argv, [&](const std::string& word) { return one_of(kind.words, word); });
+    const bool module =
+        interpreter && std::ranges::any_of(argv, [&](const std::string& word) { return one_of(kind.modules, word); });
+    const bool named =
+        std::ranges::any_of(candidates, [&](const std::string& name) { return one_of(kind.names, name); });
+    const bool words = kind.words.empty() ||
+                       std::ranges::any_of(argv, [&](const std::string& word) { return one_of(kind.words, word); });
     if (module || (named && words)) return &kind;
   }
   return nullptr;
@@ -93,7 +100,8 @@ class Process {
     if (kind == nullptr) return std::nullopt;
     Server server;
     server.id = kind->id;
-    std::from_chars(folder_.filename().c_str(), folder_.filename().c_str() + folder_.filename().string().size(), server.pid);
+    std::from_chars(folder_.filename().c_str(), folder_.filename().c_str() + folder_.filename().string().size(),
+                    server.pid);
     status(server);
     environment(*kind, server);
     addresses(*kind, server);
@@ -112,7 +120,8 @@ class Process {
     const std::string seccomp = status_field(status.text, "Seccomp");
     if (!seccomp.empty()) server.filtered = seccomp == "0" ? Known::no : Known::yes;
     const std::string capabilities = status_field(status.text, "CapEff");
-    if (!capabilities.empty()) server.capable = capabilities.find_first_not_of('0') == std::string::npos ? Known::no : Known::yes;
+    if (!capabilities.empty())
+      server.capable = capabilities.find_first_not_of('0') == std::string::npos ? Known::no : Known::yes;
   }
 
   // Names only: a value is looked at no further than to see whether there is one.
@@ -133,7 +142,9 @@ class Process {
     }
     std::ranges::sort(server.secrets);
     const bool can_have_key = !kind.key_flags.empty() || !kind.key_variables.empty();
-    server.authentication = key ? Known::yes : !can_have_key || server.environment_read || kind.key_variables.empty() ? Known::no : Known::unknown;
+    server.authentication = key                                                                      ? Known::yes
+                            : !can_have_key || server.environment_read || kind.key_variables.empty() ? Known::no
+                                                                                                     : Known::unknown;
   }
 
   void addresses(const Kind& kind, Server& server) const {
@@ -208,7 +219,8 @@ bool secret_name(std::string_view name) {
     return open("host/runtimes.toml", document).texts("secret_patterns");
   }();
   std::string upper(name);
-  std::ranges::transform(upper, upper.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  std::ranges::transform(upper, upper.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
   return std::ranges::any_of(patterns, [&](const std::string& pattern) { return upper.contains(pattern); });
 }
 

@@ -34,7 +34,8 @@ std::vector<u8> address_bytes(std::string_view digits) {
 
 Content read(const fs::path& path, std::size_t most) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return {.text = {}, .denied = errno == EACCES || errno == EPERM, .absent = errno != EACCES && errno != EPERM};
+  if (fd < 0)
+    return {.text = {}, .denied = errno == EACCES || errno == EPERM, .absent = errno != EACCES && errno != EPERM};
   Content content;
   std::array<char, 16 * 1024> window;
   while (content.text.size() < most) {
@@ -94,7 +95,8 @@ std::vector<Listener> listeners(std::string_view table, bool v6) {
       listener.loopback = b[0] == 127;
       listener.address = fmt::format("{}.{}.{}.{}:{}", b[0], b[1], b[2], b[3], port.value_or(0));
     } else {
-      const bool mapped = std::all_of(b.begin(), b.begin() + 10, [](u8 x) { return x == 0; }) && b[10] == 0xFF && b[11] == 0xFF;
+      const bool mapped =
+          std::all_of(b.begin(), b.begin() + 10, [](u8 x) { return x == 0; }) && b[10] == 0xFF && b[11] == 0xFF;
       const bool one = std::all_of(b.begin(), b.begin() + 15, [](u8 x) { return x == 0; }) && b[15] == 1;
       const bool any = std::all_of(b.begin(), b.end(), [](u8 x) { return x == 0; });
       listener.loopback = one || (mapped && b[12] == 127);
@@ -102,7 +104,8 @@ std::vector<Listener> listeners(std::string_view table, bool v6) {
       for (std::size_t i = 0; i < 16; i += 2) text += fmt::format("{}{:x}", i == 0 ? "" : ":", b[i] << 8 | b[i + 1]);
       if (one) text = "::1";
       if (any) text = "::";
-      listener.address = mapped ? fmt::format("{}.{}.{}.{}:{}", b[12], b[13], b[14], b[15], port.value_or(0)) : fmt::format("[{}]:{}", text, port.value_or(0));
+      listener.address = mapped ? fmt::format("{}.{}.{}.{}:{}", b[12], b[13], b[14], b[15], port.value_or(0))
+                                : fmt::format("[{}]:{}", text, port.value_or(0));
     }
     out.push_back(std::move(listener));
   }

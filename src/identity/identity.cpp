@@ -127,6 +127,21 @@ void compare_file_type(Examination& found) {
   }
 }
 
+// A split model loads only when every part is there, so what was examined must be all of it.
+void compare_parts(Examination& found) {
+  const auto counts = all(found, "split.count");
+  std::set<u64> present;
+  for (const Fact* part : all(found, "split.index"))
+    present.insert(part->value.unsigned_integer().value_or(UINT64_MAX));
+  for (Fact* count : counts) {
+    const u64 parts = count->value.unsigned_integer().value_or(0);
+    if (parts <= 1 || (present.size() == parts && *present.rbegin() == parts - 1)) continue;
+    found.findings.push_back({"IDN004", Severity::medium, count->artifact, count->at,
+                              json::Value().set("count", parts).set("present", u64{present.size()})});
+    return;
+  }
+}
+
 }  // namespace
 
 bool same_licence(std::string_view a, std::string_view b) {
@@ -162,6 +177,7 @@ void weigh_claims(Examination& found) {
   compare_licence_name(found);
   compare_size_label(found);
   compare_file_type(found);
+  compare_parts(found);
   for (const std::string_view key : kExpected) {
     if (found.fact(key) == nullptr)
       found.facts.push_back({std::string(key), nullptr, std::nullopt, std::nullopt, Assurance::missing});

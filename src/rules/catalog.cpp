@@ -16,7 +16,8 @@ Rule read(toml::Table& table) {
   Rule rule;
   rule.id = table.required_text("id");
   rule.name = table.required_text("name");
-  rule.severity = parse_severity(table.choice("severity", {"info", "low", "medium", "high", "critical"}, "")).value_or(Severity::critical);
+  rule.severity = parse_severity(table.choice("severity", {"info", "low", "medium", "high", "critical"}, ""))
+                      .value_or(Severity::critical);
   const std::string layer = table.choice("layer", {"model", "infrastructure", "integration"}, "model");
   rule.layer = layer == "model" ? Layer::model : layer == "infrastructure" ? Layer::infrastructure : Layer::integration;
   rule.status = table.choice("status", {"preview", "stable", "retired"}, "preview");

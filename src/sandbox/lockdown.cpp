@@ -34,7 +34,7 @@ struct LandlockRuleset {
   u64 handled_access_net = 0;
   u64 scoped = 0;
 };
-constexpr u64 kNetBindConnect = 0b11;     // ABI 4
+constexpr u64 kNetBindConnect = 0b11;      // ABI 4
 constexpr u64 kScopeUnixAndSignal = 0b11;  // ABI 6
 
 u64 filesystem_rights(int abi) {
@@ -104,14 +104,19 @@ std::vector<sock_filter> worker_filter() {
   if (filter == nullptr) return {};
   bool good = true;
   const auto allow = [&](int call) { good = good && ::seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0; };
-  for (const int call : {SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(fstat),
-                         SCMP_SYS(lseek), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(futex),
-                         SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
-                         SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(gettid),
-                         SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall), SCMP_SYS(tgkill)})
+  for (const int call :
+       {SCMP_SYS(read),         SCMP_SYS(pread64),       SCMP_SYS(write),        SCMP_SYS(writev),
+        SCMP_SYS(close),        SCMP_SYS(fstat),         SCMP_SYS(lseek),        SCMP_SYS(munmap),
+        SCMP_SYS(mremap),       SCMP_SYS(madvise),       SCMP_SYS(brk),          SCMP_SYS(futex),
+        SCMP_SYS(exit),         SCMP_SYS(exit_group),    SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
+        SCMP_SYS(rt_sigaction), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),
+        SCMP_SYS(getpid),       SCMP_SYS(gettid),        SCMP_SYS(sched_yield),  SCMP_SYS(restart_syscall),
+        SCMP_SYS(tgkill)})
     allow(call);
 #ifdef STEELYARD_ASAN
-  for (const int call : {SCMP_SYS(sigaltstack), SCMP_SYS(sched_getaffinity), SCMP_SYS(prctl), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64)}) allow(call);
+  for (const int call :
+       {SCMP_SYS(sigaltstack), SCMP_SYS(sched_getaffinity), SCMP_SYS(prctl), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64)})
+    allow(call);
 #endif
   // Memory may be mapped, but never executable: a hijacked parser can't bring code of its own.
   const auto no_exec = [&](int call) {

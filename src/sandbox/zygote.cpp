@@ -132,7 +132,8 @@ bool write_all(int fd, Bytes bytes) {
   std::vector<std::byte> request(order.request_bytes);
   std::size_t done = 0;
   while (done < request.size()) {
-    const ssize_t count = ::pread(descriptors[1], request.data() + done, request.size() - done, static_cast<off_t>(done));
+    const ssize_t count =
+        ::pread(descriptors[1], request.data() + done, request.size() - done, static_cast<off_t>(done));
     if (count <= 0) ::_exit(1);
     done += static_cast<std::size_t>(count);
   }
@@ -203,13 +204,15 @@ class ForkedZygote final : public Zygote {
   const std::vector<std::string>& layers() const override { return layers_; }
 
   Result<Reply> run(const Batch& batch) override {
-    if (batch.files.size() > kMostFiles) return fail(ErrorCode::internal, fmt::format("a batch of {} files, at most {}", batch.files.size(), kMostFiles));
+    if (batch.files.size() > kMostFiles)
+      return fail(ErrorCode::internal, fmt::format("a batch of {} files, at most {}", batch.files.size(), kMostFiles));
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return fail(ErrorCode::resource, "no pipe for a worker");
     const Descriptor output(pipe[0]);
     Descriptor input(pipe[1]);
     const Descriptor request(::memfd_create("request", MFD_CLOEXEC));
-    if (request.get() < 0 || !write_all(request.get(), batch.request)) return fail(ErrorCode::resource, "no memory for a worker's request");
+    if (request.get() < 0 || !write_all(request.get(), batch.request))
+      return fail(ErrorCode::resource, "no memory for a worker's request");
 
     Order order{.kind = Order::Kind::run, .task = batch.task, .request_bytes = batch.request.size()};
     if (::getrandom(order.trailer.data(), order.trailer.size(), 0) != static_cast<ssize_t>(order.trailer.size()))

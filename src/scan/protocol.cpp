@@ -90,7 +90,8 @@ class Reader {
       artifact.range = range("artifact range", file_bytes_).value_or(Range{});
       const bool root = found.artifacts.empty();
       if (artifact.parent.has_value() == root) refuse("artifact", "the first is the file, all others have a parent");
-      if (root && (artifact.range != Range{0, file_bytes_} || !artifact.path.empty())) refuse("artifact", "the first is not the whole file");
+      if (root && (artifact.range != Range{0, file_bytes_} || !artifact.path.empty()))
+        refuse("artifact", "the first is not the whole file");
       if (!name(artifact.format)) refuse("artifact format", "not a format's id");
       found.artifacts.push_back(std::move(artifact));
     });
@@ -136,7 +137,8 @@ class Reader {
         coverage.gaps.push_back(std::move(gap));
       });
       // Bytes that were not examined must be accounted for: silence is not coverage.
-      if (coverage.examined < coverage.bytes && coverage.gaps.empty()) refuse("coverage", "unexamined bytes without a gap");
+      if (coverage.examined < coverage.bytes && coverage.gaps.empty())
+        refuse("coverage", "unexamined bytes without a gap");
       found.coverage.push_back(std::move(coverage));
     });
     if (found.coverage.empty()) refuse("coverage", "none");
@@ -148,8 +150,9 @@ class Reader {
   void refuse(std::string_view field, std::string why) { in_.fail(field, std::move(why)); }
 
   static bool name(std::string_view text) {
-    return !text.empty() && text.size() <= kMostKey &&
-           std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; });
+    return !text.empty() && text.size() <= kMostKey && std::ranges::all_of(text, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    });
   }
   template <class F>
   void count(std::string_view what, std::size_t most, F each) {
@@ -184,11 +187,16 @@ class Reader {
     if (depth > kDeepestValue) refuse("value", "nested too deeply");
     if (!in_.ok()) return {};
     switch (tag) {
-      case Tag::null: return {};
-      case Tag::no: return false;
-      case Tag::yes: return true;
-      case Tag::integer: return static_cast<i64>(in_.read<u64>("integer"));
-      case Tag::text: return text("text value");
+      case Tag::null:
+        return {};
+      case Tag::no:
+        return false;
+      case Tag::yes:
+        return true;
+      case Tag::integer:
+        return static_cast<i64>(in_.read<u64>("integer"));
+      case Tag::text:
+        return text("text value");
       case Tag::array: {
         json::Value list = json::Array{};
         count("list", kMostText, [&] { list.push(value(depth + 1)); });

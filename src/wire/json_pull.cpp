@@ -75,11 +75,16 @@ JsonPull::Token JsonPull::value(char first) {
   }
   expect_ = stack_.empty() ? Expect::done : Expect::after_value;
   switch (first) {
-    case '"': return string(Token::text);
-    case 't': return word("rue", Token::yes);
-    case 'f': return word("alse", Token::no);
-    case 'n': return word("ull", Token::null);
-    default: return number(first);
+    case '"':
+      return string(Token::text);
+    case 't':
+      return word("rue", Token::yes);
+    case 'f':
+      return word("alse", Token::no);
+    case 'n':
+      return word("ull", Token::null);
+    default:
+      return number(first);
   }
 }
 
@@ -155,7 +160,10 @@ std::optional<u32> JsonPull::hex4() {
   u32 value = 0;
   for (int i = 0; i < 4; ++i) {
     const int c = take();
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
     if (digit < 0) return std::nullopt;
     value = value * 16 + static_cast<u32>(digit);
   }
@@ -187,14 +195,30 @@ JsonPull::Token JsonPull::string(Token kind) {
       continue;
     }
     switch (take()) {
-      case '"': put('"'); break;
-      case '\\': put('\\'); break;
-      case '/': put('/'); break;
-      case 'b': put('\b'); break;
-      case 'f': put('\f'); break;
-      case 'n': put('\n'); break;
-      case 'r': put('\r'); break;
-      case 't': put('\t'); break;
+      case '"':
+        put('"');
+        break;
+      case '\\':
+        put('\\');
+        break;
+      case '/':
+        put('/');
+        break;
+      case 'b':
+        put('\b');
+        break;
+      case 'f':
+        put('\f');
+        break;
+      case 'n':
+        put('\n');
+        break;
+      case 'r':
+        put('\r');
+        break;
+      case 't':
+        put('\t');
+        break;
       case 'u': {
         const auto high = hex4();
         if (!high) return refuse("expected four hex digits after \\u");
@@ -209,7 +233,8 @@ JsonPull::Token JsonPull::string(Token kind) {
         put(static_cast<char32_t>(0x10000 + ((*high - 0xD800) << 10) + (*low - 0xDC00)));
         break;
       }
-      default: return refuse("an unknown escape");
+      default:
+        return refuse("an unknown escape");
     }
   }
   if (!carry.empty()) return refuse("a text that is not UTF-8");

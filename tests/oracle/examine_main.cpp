@@ -17,7 +17,8 @@ int main() {
     const std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
     const Bytes bytes = as_bytes(content);
     const MemorySource source(bytes);
-    const formats::Format* format = formats::detect(bytes.first(std::min<std::size_t>(bytes.size(), 4096)), bytes.size());
+    const formats::Format* format =
+        formats::detect(bytes.first(std::min<std::size_t>(bytes.size(), 4096)), bytes.size());
     Examination found;
     found.artifacts.push_back({std::nullopt, 0, "", format ? std::string(format->id) : "unknown", {0, bytes.size()}});
     if (format != nullptr) format->parse(source, found);
@@ -26,11 +27,20 @@ int main() {
     json::Value findings = json::Array{};
     for (const Finding& finding : found.findings) {
       const rules::Rule* rule = rules::find(finding.rule);
-      findings.push(json::Value().set("rule", finding.rule).set("severity", rule ? to_string(rule->severity) : "unknown").set("message", rules::message(finding)));
+      findings.push(json::Value()
+                        .set("rule", finding.rule)
+                        .set("severity", rule ? to_string(rule->severity) : "unknown")
+                        .set("message", rules::message(finding)));
     }
     bool whole = format != nullptr;
-    for (const Coverage& coverage : found.coverage) whole = whole && coverage.gaps.empty() && coverage.examined == coverage.bytes;
-    fmt::print("{}\n", json::compact(json::Value().set("path", path).set("format", format ? format->id : "unknown").set("facts", facts).set("findings", findings).set("whole", whole)));
+    for (const Coverage& coverage : found.coverage)
+      whole = whole && coverage.gaps.empty() && coverage.examined == coverage.bytes;
+    fmt::print("{}\n", json::compact(json::Value()
+                                         .set("path", path)
+                                         .set("format", format ? format->id : "unknown")
+                                         .set("facts", facts)
+                                         .set("findings", findings)
+                                         .set("whole", whole)));
   }
   return 0;
 }

@@ -52,7 +52,8 @@ TEST(Context, MailAssistantsNeededSendToolIsCutByAPersonOnly) {
   const auto context = preset("mail-assistant");
   EXPECT_EQ(ids(*context, "integrity"), (std::vector<std::string>{"inbox>send_mail"}));
   EXPECT_EQ(cuts(*context, "inbox>send_mail"), (std::vector<std::string>{"confirm:send_mail"}));
-  EXPECT_EQ(cuts(*context, "inbox+inbox>send_mail"), (std::vector<std::string>{"confirm:send_mail", "pin_destinations:send_mail"}));
+  EXPECT_EQ(cuts(*context, "inbox+inbox>send_mail"),
+            (std::vector<std::string>{"confirm:send_mail", "pin_destinations:send_mail"}));
 }
 
 TEST(Context, WhatIsNeededIsNeverTakenAway) {
@@ -80,13 +81,18 @@ TEST(Context, AttestedMitigationsCountOnlyWhenAttested) {
   const std::string body =
       "[[source]]\nid = \"web\"\nneeded = true\n[[tool]]\nid = \"shell\"\ncapabilities = [\"exec\"]\nneeded = true\n";
   EXPECT_EQ(cuts(*parse(context_of(body), "t"), "web>shell"), (std::vector<std::string>{"confirm:shell"}));
-  const std::string attested = body + "[[attest]]\nmitigation = \"isolate:shell\"\nby = \"ops\"\nreason = \"container\"\n";
-  EXPECT_EQ(cuts(*parse(context_of(attested), "t"), "web>shell"), (std::vector<std::string>{"confirm:shell", "isolate:shell"}));
+  const std::string attested =
+      body + "[[attest]]\nmitigation = \"isolate:shell\"\nby = \"ops\"\nreason = \"container\"\n";
+  EXPECT_EQ(cuts(*parse(context_of(attested), "t"), "web>shell"),
+            (std::vector<std::string>{"confirm:shell", "isolate:shell"}));
 }
 
 TEST(Context, CarriersCutOnlyWhenNothingElseBringsTheTextIn) {
-  const std::string tools = "[[tool]]\nid = \"get\"\ncapabilities = [\"read_untrusted\"]\n[[tool]]\nid = \"get2\"\ncapabilities = [\"read_untrusted\"]\n"
-                            "[[tool]]\nid = \"pay\"\ncapabilities = [\"spend\"]\nneeded = true\n[[source]]\nid = \"web\"\nneeded = true\nvia = ";
+  const std::string tools =
+      "[[tool]]\nid = \"get\"\ncapabilities = [\"read_untrusted\"]\n[[tool]]\nid = \"get2\"\ncapabilities = "
+      "[\"read_untrusted\"]\n"
+      "[[tool]]\nid = \"pay\"\ncapabilities = [\"spend\"]\nneeded = true\n[[source]]\nid = \"web\"\nneeded = true\nvia "
+      "= ";
   const auto one = cuts(*parse(context_of(tools + "[\"get\"]\n"), "t"), "web>pay");
   const auto two = cuts(*parse(context_of(tools + "[\"get\", \"get2\"]\n"), "t"), "web>pay");
   EXPECT_NE(std::ranges::find(one, "remove_tool:get"), one.end());
@@ -108,19 +114,27 @@ TEST_P(ContextRejects, WithPlaceAndReason) {
 const char* const kSource = "[[source]]\nid = \"s\"\n";
 INSTANTIATE_TEST_SUITE_P(
     All, ContextRejects,
-    testing::Values(Bad{"", "at least one [[source]]"}, Bad{"[[source]]\nid = \"s\"\nintegrty = \"trusted\"\n", "did you mean \"integrity\"?"},
-                    Bad{"[[source]]\nid = \"s\"\nvia = [\"x\"]\n", "no tool is called \"x\""},
-                    Bad{"[[source]]\nid = \"s\"\n[[source]]\nid = \"s\"\n", "used twice"},
-                    Bad{"[[source]]\nid = \"s\"\n[[tool]]\nid = \"t\"\ncapabilities = [\"exce\"]\n", "did you mean \"exec\"?"},
-                    Bad{"[[source]]\nid = \"s\"\n[[tool]]\nid = \"t\"\ncapabilities = []\n", "without capabilities"},
-                    Bad{"[[source]]\nid = \"s\"\n[[sink]]\nid = \"k\"\nkind = \"text\"\nimages = \"listed\"\n", "renders no images"},
-                    Bad{"[network]\nlisten = \"0.0.0.0\"\n[use]\nusers = \"me\"\n[[source]]\nid = \"s\"\n", "only you use it"},
-                    Bad{"[network]\ninternet = false\n[[source]]\nid = \"s\"\n[[tool]]\nid = \"t\"\ncapabilities = [\"send_external\"]\n", "internet is false"},
-                    Bad{"[use]\nusers = \"public\"\n[[source]]\nid = \"user\"\nintegrity = \"trusted\"\n", "is untrusted"},
-                    Bad{"[[source]]\nid = \"s\"\n[[tool]]\nid = \"t\"\ncapabilities = [\"exec\"]\ndestinations = \"listed\"\n", "neither send_external"},
-                    Bad{"[[source]]\nid = \"s\"\n[[memory]]\nid = \"m\"\nmodel_reads = false\nmodel_writes = false\n", "neither reads nor writes"},
-                    Bad{"[[source]]\nid = \"s\"\n[[attest]]\nmitigation = \"isolate:nothing\"\nby = \"a\"\nreason = \"b\"\n", "names nothing"},
-                    Bad{"[[source]]\nid = \"Ünï\"\n", "lower-case letters"}));
+    testing::Values(
+        Bad{"", "at least one [[source]]"},
+        Bad{"[[source]]\nid = \"s\"\nintegrty = \"trusted\"\n", "did you mean \"integrity\"?"},
+        Bad{"[[source]]\nid = \"s\"\nvia = [\"x\"]\n", "no tool is called \"x\""},
+        Bad{"[[source]]\nid = \"s\"\n[[source]]\nid = \"s\"\n", "used twice"},
+        Bad{"[[source]]\nid = \"s\"\n[[tool]]\nid = \"t\"\ncapabilities = [\"exce\"]\n", "did you mean \"exec\"?"},
+        Bad{"[[source]]\nid = \"s\"\n[[tool]]\nid = \"t\"\ncapabilities = []\n", "without capabilities"},
+        Bad{"[[source]]\nid = \"s\"\n[[sink]]\nid = \"k\"\nkind = \"text\"\nimages = \"listed\"\n",
+            "renders no images"},
+        Bad{"[network]\nlisten = \"0.0.0.0\"\n[use]\nusers = \"me\"\n[[source]]\nid = \"s\"\n", "only you use it"},
+        Bad{"[network]\ninternet = false\n[[source]]\nid = \"s\"\n[[tool]]\nid = \"t\"\ncapabilities = "
+            "[\"send_external\"]\n",
+            "internet is false"},
+        Bad{"[use]\nusers = \"public\"\n[[source]]\nid = \"user\"\nintegrity = \"trusted\"\n", "is untrusted"},
+        Bad{"[[source]]\nid = \"s\"\n[[tool]]\nid = \"t\"\ncapabilities = [\"exec\"]\ndestinations = \"listed\"\n",
+            "neither send_external"},
+        Bad{"[[source]]\nid = \"s\"\n[[memory]]\nid = \"m\"\nmodel_reads = false\nmodel_writes = false\n",
+            "neither reads nor writes"},
+        Bad{"[[source]]\nid = \"s\"\n[[attest]]\nmitigation = \"isolate:nothing\"\nby = \"a\"\nreason = \"b\"\n",
+            "names nothing"},
+        Bad{"[[source]]\nid = \"Ünï\"\n", "lower-case letters"}));
 
 TEST(Context, TheMinimumIsValid) { EXPECT_TRUE(parse(context_of(kSource), "t")); }
 
@@ -131,7 +145,8 @@ Context random_context(std::mt19937& random) {
   context.name = "random";
   static const std::vector<std::string> kConf = {"public", "internal", "private"};
   for (int i = 0; i < 1 + pick(4); ++i) {
-    Tool tool{"t" + std::to_string(i), {}, pick(4) == 0 ? "tainted" : "none", pick(3) == 0 ? "listed" : "any", pick(4) == 0, pick(2) == 0};
+    Tool tool{"t" + std::to_string(i),         {},           pick(4) == 0 ? "tainted" : "none",
+              pick(3) == 0 ? "listed" : "any", pick(4) == 0, pick(2) == 0};
     for (const auto& capability : capabilities()) {
       if (pick(5) == 0) tool.capabilities.push_back(capability);
     }
@@ -143,7 +158,9 @@ Context random_context(std::mt19937& random) {
     context.sources.push_back(source);
   }
   if (pick(2) == 0) context.memory.push_back({"m", pick(2) == 0, pick(3) != 0, pick(3) != 0, false});
-  if (pick(2) == 0) context.sinks.push_back({"k", "markdown", kConf[0] == "public" && pick(2) == 0 ? "any" : "none", pick(2) == 0 ? "any" : "listed", true});
+  if (pick(2) == 0)
+    context.sinks.push_back({"k", "markdown", kConf[0] == "public" && pick(2) == 0 ? "any" : "none",
+                             pick(2) == 0 ? "any" : "listed", true});
   return context;
 }
 
@@ -158,7 +175,8 @@ std::size_t naive_count(const Context& context) {
     secret += s.confidentiality == "public" ? 0U : 1U;
   }
   for (const Tool& t : context.tools) {
-    const bool named = std::ranges::any_of(context.sources, [&](const Source& s) { return std::ranges::count(s.via, t.id) > 0; });
+    const bool named =
+        std::ranges::any_of(context.sources, [&](const Source& s) { return std::ranges::count(s.via, t.id) > 0; });
     if (named || (!has(t, "read_untrusted") && !has(t, "read_private"))) continue;
     untrusted += has(t, "read_untrusted") ? 1U : 0U;
     secret += 1;  // what a tool reads is at least internal
@@ -168,9 +186,12 @@ std::size_t naive_count(const Context& context) {
   for (const Tool& t : context.tools) {
     if (t.approval != "none") continue;
     bool acts = false;
-    for (const char* c : {"write_local", "write_external", "send_external", "exec", "spend", "delete", "auth_change", "memory_write"}) acts = acts || has(t, c);
+    for (const char* c :
+         {"write_local", "write_external", "send_external", "exec", "spend", "delete", "auth_change", "memory_write"})
+      acts = acts || has(t, c);
     acting += acts ? 1U : 0U;
-    leaving += has(t, "exec") || (t.destinations == "any" && (has(t, "send_external") || has(t, "write_external"))) ? 1U : 0U;
+    leaving +=
+        has(t, "exec") || (t.destinations == "any" && (has(t, "send_external") || has(t, "write_external"))) ? 1U : 0U;
   }
   for (const Sink& s : context.sinks) leaving += s.images == "any" || s.links == "any" ? 1U : 0U;
   std::size_t memories = 0;
@@ -222,7 +243,8 @@ TEST(Context, RulesFireAndStaySilent) {
     for (toml::Table& example : rule.tables("example")) {
       const auto context = parse(example.text("recipe"), std::string(file.path));
       ASSERT_TRUE(context) << context.error().message;
-      const bool fired = std::ranges::any_of(analyze(*context).found.findings, [&](const Finding& f) { return f.rule == rule.text("id"); });
+      const bool fired = std::ranges::any_of(analyze(*context).found.findings,
+                                             [&](const Finding& f) { return f.rule == rule.text("id"); });
       EXPECT_EQ(fired, example.text("expect") == "fires") << file.path << ": " << example.text("title");
     }
   }

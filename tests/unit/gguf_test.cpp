@@ -51,7 +51,8 @@ TEST(Gguf, ValuesAreReadInBothByteOrders) {
 
 TEST(Gguf, VersionOneHasNarrowCounts) {
   const Examination found = built(
-      "text \"GGUF\"\nu32 1 1 1\nstr32 \"general.architecture\"\nu32 8\nstr32 \"llama\"\nstr32 \"w\"\nu32 1 8 0\nu64 0\nalign 32\nzeros 32\n");
+      "text \"GGUF\"\nu32 1 1 1\nstr32 \"general.architecture\"\nu32 8\nstr32 \"llama\"\nstr32 \"w\"\nu32 1 8 0\nu64 "
+      "0\nalign 32\nzeros 32\n");
   EXPECT_TRUE(found.findings.empty()) << json::compact(found.findings[0].data);
   EXPECT_EQ(value(found, "model.format"), json::Value("GGUF v1"));
   EXPECT_EQ(value(found, "model.parameters"), json::Value(8));
@@ -74,25 +75,30 @@ TEST(Gguf, EveryTypeHasItsSize) {
     int elements;
     int bytes;
   };
-  for (const Case c : {Case{0, 32, 128}, {1, 32, 64}, {2, 32, 18}, {3, 32, 20}, {6, 32, 22}, {7, 32, 24}, {8, 32, 34}, {10, 256, 84}, {12, 256, 144},
-                       {14, 256, 210}, {16, 256, 66}, {20, 32, 18}, {23, 256, 136}, {28, 4, 32}, {29, 256, 56}, {30, 16, 32}, {34, 256, 54}, {35, 256, 66},
-                       {39, 32, 17}, {40, 64, 36}, {41, 128, 18}}) {
-    const std::string head = "gguf 3 1 1\nkv_str general.architecture \"x\"\ntensor \"w\" " + std::to_string(c.type) + " 0 " + std::to_string(c.elements) + "\nalign 32\n";
+  for (const Case c :
+       {Case{0, 32, 128}, {1, 32, 64},    {2, 32, 18},    {3, 32, 20},   {6, 32, 22},  {7, 32, 24},    {8, 32, 34},
+        {10, 256, 84},    {12, 256, 144}, {14, 256, 210}, {16, 256, 66}, {20, 32, 18}, {23, 256, 136}, {28, 4, 32},
+        {29, 256, 56},    {30, 16, 32},   {34, 256, 54},  {35, 256, 66}, {39, 32, 17}, {40, 64, 36},   {41, 128, 18}}) {
+    const std::string head = "gguf 3 1 1\nkv_str general.architecture \"x\"\ntensor \"w\" " + std::to_string(c.type) +
+                             " 0 " + std::to_string(c.elements) + "\nalign 32\n";
     EXPECT_TRUE(built(head + "zeros " + std::to_string(c.bytes)).findings.empty()) << c.type;
     EXPECT_FALSE(built(head + "zeros " + std::to_string(c.bytes - 1)).findings.empty()) << c.type << ": one byte short";
   }
 }
 
 TEST(Gguf, FloodsAreLimited) {
-  const Examination found = built("gguf 3 3000 1\nkv_str general.architecture \"x\"\nrepeat 3000 {\ntensor \"w\" 99 0 1\n}\n");
+  const Examination found =
+      built("gguf 3 3000 1\nkv_str general.architecture \"x\"\nrepeat 3000 {\ntensor \"w\" 99 0 1\n}\n");
   EXPECT_LT(found.findings.size(), 60u);
   EXPECT_TRUE(std::ranges::any_of(found.findings, [](const Finding& f) { return f.rule == "LIM001"; }));
 }
 
 TEST(Safetensors, ValuesAndMetadata) {
   const Examination found = built(
-      "safetensors {\n{\"__metadata__\": {\"format\": \"pt\", \"license\": \"mit\"}, \"a\": {\"dtype\": \"F16\", \"shape\": [2, 3], \"data_offsets\": [0, 12]},\n"
-      " \"b\": {\"dtype\": \"F32\", \"shape\": [], \"data_offsets\": [12, 16]}, \"e\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [16, 16]}}   \n}\nzeros 16\n");
+      "safetensors {\n{\"__metadata__\": {\"format\": \"pt\", \"license\": \"mit\"}, \"a\": {\"dtype\": \"F16\", "
+      "\"shape\": [2, 3], \"data_offsets\": [0, 12]},\n"
+      " \"b\": {\"dtype\": \"F32\", \"shape\": [], \"data_offsets\": [12, 16]}, \"e\": {\"dtype\": \"F32\", \"shape\": "
+      "[0], \"data_offsets\": [16, 16]}}   \n}\nzeros 16\n");
   EXPECT_TRUE(found.findings.empty()) << found.findings[0].rule << json::compact(found.findings[0].data);
   EXPECT_EQ(value(found, "model.parameters"), json::Value(7));
   EXPECT_EQ(value(found, "identity.licence"), json::Value("mit"));

@@ -108,7 +108,8 @@ TEST_F(Host, RulesFireAndStaySilent) {
       clear();
       build(example.text("recipe"));
       const auto record = examine();
-      const bool fired = std::ranges::any_of(record.found.findings, [&](const Finding& f) { return f.rule == rule.text("id"); });
+      const bool fired =
+          std::ranges::any_of(record.found.findings, [&](const Finding& f) { return f.rule == rule.text("id"); });
       EXPECT_EQ(fired, example.text("expect") == "fires") << file.path << ": " << example.text("title");
       ++examples;
     }
@@ -137,7 +138,8 @@ TEST_F(Host, WhatIsOnlyClaimedIsNotProofOfLoopback) {
   build(std::string(kServer) + "file proc/7/cmdline 644 \"llama-server\\0--host\\00.0.0.0\\0\"\n");
   EXPECT_EQ(state("server_exposure"), "bad");
   clear();
-  build(std::string(kServer) + "file proc/7/cmdline 644 \"llama-server\\0--host\\00.0.0.0\\0--api-key\\0SeCrEtVaLuE\\0\"\n");
+  build(std::string(kServer) +
+        "file proc/7/cmdline 644 \"llama-server\\0--host\\00.0.0.0\\0--api-key\\0SeCrEtVaLuE\\0\"\n");
   EXPECT_EQ(state("server_exposure"), "ok");
 }
 
@@ -151,14 +153,17 @@ TEST_F(Host, SecretsAreNamedButNeverShown) {
 }
 
 TEST_F(Host, OtherProgramsAreNotServers) {
-  build("file proc/1/cmdline 644 \"init\\0\"\nfile proc/8/cmdline 644 \"vim\\0llama-server.cpp\\0\"\nfile proc/9/cmdline 644 \"grep\\0vllm\\0\"\n"
-        "file proc/10/cmdline 644 \"ollama\\0list\\0\"\n");
+  build(
+      "file proc/1/cmdline 644 \"init\\0\"\nfile proc/8/cmdline 644 \"vim\\0llama-server.cpp\\0\"\nfile proc/9/cmdline "
+      "644 \"grep\\0vllm\\0\"\n"
+      "file proc/10/cmdline 644 \"ollama\\0list\\0\"\n");
   const auto record = examine();
   EXPECT_TRUE(record.found.fact("host.servers")->value.array().empty());
 }
 
 TEST_F(Host, ServersBehindInterpretersAreFound) {
-  build(std::string(kServer) + "file proc/7/cmdline 644 \"/usr/bin/python3\\0-m\\0vllm.entrypoints.openai.api_server\\0\"\n");
+  build(std::string(kServer) +
+        "file proc/7/cmdline 644 \"/usr/bin/python3\\0-m\\0vllm.entrypoints.openai.api_server\\0\"\n");
   const auto record = examine();
   ASSERT_EQ(record.found.fact("host.servers")->value.array().size(), 1u);
   EXPECT_EQ(record.found.fact("host.servers")->value.array()[0]["server"].string(), "vllm");
@@ -175,13 +180,17 @@ TEST_F(Host, PermissionsOfFoldersCount) {
 }
 
 TEST_F(Host, RuntimesComeFromFilesNotFromRunningThem) {
-  build("file usr/local/bin/llama-server 755 \"#!/bin/false\"\n"
-        "file usr/lib/python3/dist-packages/safetensors-0.5.2.dist-info/METADATA 644 \"Name: safetensors\\nVersion: 0.5.2\\n\"\n"
-        "file usr/lib/python3/dist-packages/requests-2.0.dist-info/METADATA 644 \"Name: requests\\nVersion: 2.0\\n\"\n");
+  build(
+      "file usr/local/bin/llama-server 755 \"#!/bin/false\"\n"
+      "file usr/lib/python3/dist-packages/safetensors-0.5.2.dist-info/METADATA 644 \"Name: safetensors\\nVersion: "
+      "0.5.2\\n\"\n"
+      "file usr/lib/python3/dist-packages/requests-2.0.dist-info/METADATA 644 \"Name: requests\\nVersion: 2.0\\n\"\n");
   const auto record = examine();
   const std::string text = json::canonical(record.found.fact("host.runtimes")->value);
-  EXPECT_EQ(text, "[{\"name\":\"llama-server\",\"path\":\"/usr/local/bin/llama-server\",\"version\":\"unknown\"},"
-                  "{\"name\":\"safetensors\",\"path\":\"/usr/lib/python3/dist-packages/safetensors-0.5.2.dist-info\",\"version\":\"0.5.2\"}]");
+  EXPECT_EQ(text,
+            "[{\"name\":\"llama-server\",\"path\":\"/usr/local/bin/llama-server\",\"version\":\"unknown\"},"
+            "{\"name\":\"safetensors\",\"path\":\"/usr/lib/python3/dist-packages/"
+            "safetensors-0.5.2.dist-info\",\"version\":\"0.5.2\"}]");
 }
 
 TEST_F(Host, SameMachineSameRecord) {
@@ -196,15 +205,20 @@ TEST_F(Host, NamesWithControlCharactersAreSafe) {
 }
 
 TEST(Listeners, BothFamiliesAndMappedAddresses) {
-  const auto v4 = listeners("h\n 0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 1000 0 11 1\n 1: 00000000:2CAA 0:0 0A 0:0 00:0 0 0 0 12 1\n 2: 0100007F:0050 0:0 01 0:0 00:0 0 0 0 13 1\n", false);
+  const auto v4 = listeners(
+      "h\n 0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 1000 0 11 1\n 1: 00000000:2CAA 0:0 0A 0:0 00:0 0 0 0 12 1\n 2: "
+      "0100007F:0050 0:0 01 0:0 00:0 0 0 0 13 1\n",
+      false);
   ASSERT_EQ(v4.size(), 2u) << "only listening sockets";
   EXPECT_EQ(v4[0].address, "127.0.0.1:8080");
   EXPECT_TRUE(v4[0].loopback);
   EXPECT_EQ(v4[1].address, "0.0.0.0:11434");
   EXPECT_FALSE(v4[1].loopback);
-  const auto v6 = listeners("h\n 0: 00000000000000000000000001000000:1F90 0:0 0A 0:0 00:0 0 0 0 21 1\n"
-                            " 1: 0000000000000000FFFF00000100007F:1F90 0:0 0A 0:0 00:0 0 0 0 22 1\n"
-                            " 2: 00000000000000000000000000000000:1F90 0:0 0A 0:0 00:0 0 0 0 23 1\n", true);
+  const auto v6 = listeners(
+      "h\n 0: 00000000000000000000000001000000:1F90 0:0 0A 0:0 00:0 0 0 0 21 1\n"
+      " 1: 0000000000000000FFFF00000100007F:1F90 0:0 0A 0:0 00:0 0 0 0 22 1\n"
+      " 2: 00000000000000000000000000000000:1F90 0:0 0A 0:0 00:0 0 0 0 23 1\n",
+      true);
   ASSERT_EQ(v6.size(), 3u);
   EXPECT_TRUE(v6[0].loopback);
   EXPECT_TRUE(v6[1].loopback);

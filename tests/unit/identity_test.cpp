@@ -54,6 +54,23 @@ TEST(Identity, WhatNobodyStatesIsMissing) {
   EXPECT_TRUE(found.fact("identity.maker")->value.is_null());
 }
 
+TEST(Identity, AllPartsOfASplitModelMustBeThere) {
+  const auto parts = [](std::vector<int> indices) {
+    Examination found;
+    u32 artifact = 0;
+    for (const int index : indices) {
+      found.facts.push_back(claim("split.index", index, artifact));
+      found.facts.push_back(claim("split.count", 3, artifact++));
+    }
+    weigh_claims(found);
+    return std::ranges::count(found.findings, "IDN004", &Finding::rule);
+  };
+  EXPECT_EQ(parts({0, 1, 2}), 0);
+  EXPECT_EQ(parts({0, 2}), 1);
+  EXPECT_EQ(parts({0, 1, 1}), 1);
+  EXPECT_EQ(parts({0, 1, 7}), 1);
+}
+
 TEST(Identity, PrecisionClaimsWithinAMixtureAreFine) {
   Examination found;
   found.facts = {claim("model.file_type", "MOSTLY_Q4_K_M", 0), claim("model.quantization", "Q6_K", 0)};

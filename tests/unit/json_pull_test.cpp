@@ -36,15 +36,41 @@ TEST(JsonPull, TokensInOrder) {
 }
 
 TEST(JsonPull, RefusesWhatStrictReadersRefuse) {
-  for (const char* bad : {"", "{", "[1,]", "{\"a\":1,}", "{a:1}", "[01]", "[1.]", "[.5]", "[1e]", "[-]", "[+1]", "[nul]", "[\"\t\"]", "[\"\\x\"]", "[\"\\ud800\"]",
-                          "[\"\\udc00\\ud800\"]", "[\"\xff\"]", "[\"\xc0\xaf\"]", "[\"\xed\xa0\x80\"]", "[1] 2", "[1}", "]", "{\"a\" 1}", "[1 2]", "/*x*/[]", "[\"abc"})
+  for (const char* bad : {"",
+                          "{",
+                          "[1,]",
+                          "{\"a\":1,}",
+                          "{a:1}",
+                          "[01]",
+                          "[1.]",
+                          "[.5]",
+                          "[1e]",
+                          "[-]",
+                          "[+1]",
+                          "[nul]",
+                          "[\"\t\"]",
+                          "[\"\\x\"]",
+                          "[\"\\ud800\"]",
+                          "[\"\\udc00\\ud800\"]",
+                          "[\"\xff\"]",
+                          "[\"\xc0\xaf\"]",
+                          "[\"\xed\xa0\x80\"]",
+                          "[1] 2",
+                          "[1}",
+                          "]",
+                          "{\"a\" 1}",
+                          "[1 2]",
+                          "/*x*/[]",
+                          "[\"abc"})
     EXPECT_FALSE(accepts(bad)) << bad;
-  for (const char* good : {"{}", "[]", " [1] ", "\"x\"", "0", "-0.5E+3", "null", "[[[[]]]]", "{\"\":{\"\":[]}}"}) EXPECT_TRUE(accepts(good)) << good;
+  for (const char* good : {"{}", "[]", " [1] ", "\"x\"", "0", "-0.5E+3", "null", "[[[[]]]]", "{\"\":{\"\":[]}}"})
+    EXPECT_TRUE(accepts(good)) << good;
   EXPECT_FALSE(accepts(std::string(100, '[') + std::string(100, ']'))) << "too deep";
 }
 
 TEST(JsonPull, AgreesWithSimdjsonOnMutations) {
-  const std::string seed = R"({"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {"a\n": "\u00e9é😀"}, "n": [true, false, null, -1.5e2]})";
+  const std::string seed =
+      R"({"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {"a\n": "\u00e9é😀"}, "n": [true, false, null, -1.5e2]})";
   std::mt19937 random(5);
   static constexpr std::string_view kBytes = "{}[],:\"\\0123456789.eE+-tfnu aé\x01\xff";
   int accepted = 0;

@@ -14,7 +14,8 @@ Examination sample() {
   Examination found;
   found.artifacts.push_back({std::nullopt, 0, "", "gguf", {0, 100}});
   found.artifacts.push_back({0, 0, "member", "gguf", {10, 20}});
-  found.facts.push_back({"model.parameters", json::Value().set("a", json::Array{1, "x", true, nullptr, -5}), 0, Range{0, 8}, Assurance::verified});
+  found.facts.push_back({"model.parameters", json::Value().set("a", json::Array{1, "x", true, nullptr, -5}), 0,
+                         Range{0, 8}, Assurance::verified});
   found.facts.push_back({"identity.maker", "Ünïcode", std::nullopt, std::nullopt, Assurance::claimed});
   found.findings.push_back({"GGF001", Severity::high, 0, Range{8, 12}, json::Value().set("fault", "x")});
   found.coverage.push_back({0, 100, 90, {{{90, 100}, "trailing"}}});
@@ -60,13 +61,31 @@ const std::vector<Lie>& lies() {
       {"more examined than there is", [](auto& f) { f.coverage[0].examined = 101; }},
       {"unexamined bytes without a gap", [](auto& f) { f.coverage[0].gaps.clear(); }},
       {"no coverage", [](auto& f) { f.coverage.clear(); }},
-      {"no artifact", [](auto& f) { f.artifacts.clear(); f.facts.clear(); f.findings.clear(); f.coverage.clear(); }},
-      {"a first artifact that is not the file", [](auto& f) { f.artifacts[0].range = {0, 50}; f.coverage[0].bytes = 50; f.coverage[0].examined = 50; f.coverage[0].gaps.clear(); }},
+      {"no artifact",
+       [](auto& f) {
+         f.artifacts.clear();
+         f.facts.clear();
+         f.findings.clear();
+         f.coverage.clear();
+       }},
+      {"a first artifact that is not the file",
+       [](auto& f) {
+         f.artifacts[0].range = {0, 50};
+         f.coverage[0].bytes = 50;
+         f.coverage[0].examined = 50;
+         f.coverage[0].gaps.clear();
+       }},
       {"a second root", [](auto& f) { f.artifacts[1].parent.reset(); }},
       {"a path for the file itself", [](auto& f) { f.artifacts[0].path = "other"; }},
       {"a key that isn't one", [](auto& f) { f.facts[0].key = "Model Parameters"; }},
       {"a text that isn't UTF-8", [](auto& f) { f.facts[1].value = "\xff"; }},
-      {"a value nested too deeply", [](auto& f) { json::Value v = 1; for (int i = 0; i < 8; ++i) v = json::Value().push(v); f.facts[0].value = json::Value().push(v); f.facts[0].key = "Deep"; }},
+      {"a value nested too deeply",
+       [](auto& f) {
+         json::Value v = 1;
+         for (int i = 0; i < 8; ++i) v = json::Value().push(v);
+         f.facts[0].value = json::Value().push(v);
+         f.facts[0].key = "Deep";
+       }},
       {"data that aren't an object", [](auto& f) { f.findings[0].data = 1; }},
       {"a member twice", [](auto& f) { f.findings[0].data = json::Value().set("a", 1).set("a", 2); }},
   };
@@ -102,7 +121,8 @@ TEST(Protocol, AssurancesBeyondTheFileAreRefused) {
       refused += decoded.faults[0].contains("may only verify") ? 1 : 0;
       continue;
     }
-    for (const Fact& fact : decoded.items[0]->facts) EXPECT_TRUE(fact.assurance == Assurance::verified || fact.assurance == Assurance::claimed);
+    for (const Fact& fact : decoded.items[0]->facts)
+      EXPECT_TRUE(fact.assurance == Assurance::verified || fact.assurance == Assurance::claimed);
   }
   EXPECT_EQ(refused, 1);
 }
@@ -112,7 +132,8 @@ TEST(Protocol, OneBadFrameLosesItsFileOnly) {
   Examination bad = sample();
   bad.findings[0].rule = "XXX999";
   std::vector<std::byte> stream;
-  for (const auto& part : {encoded(sample(), 0), encoded(bad, 1), encoded(sample(), 2)}) stream.insert(stream.end(), part.begin(), part.end());
+  for (const auto& part : {encoded(sample(), 0), encoded(bad, 1), encoded(sample(), 2)})
+    stream.insert(stream.end(), part.begin(), part.end());
   const Decoded decoded = decode(stream, sizes);
   EXPECT_TRUE(decoded.items[0]);
   EXPECT_FALSE(decoded.items[1]);
@@ -133,7 +154,8 @@ TEST(Protocol, MutationsNeverCrashNorBreakTheRules) {
   int accepted = 0;
   for (int i = 0; i < 50'000; ++i) {
     auto mutated = bytes;
-    for (unsigned k = 0; k < 1 + random() % 3; ++k) mutated[random() % mutated.size()] = static_cast<std::byte>(random());
+    for (unsigned k = 0; k < 1 + random() % 3; ++k)
+      mutated[random() % mutated.size()] = static_cast<std::byte>(random());
     if (random() % 8 == 0) mutated.resize(random() % mutated.size());
     const Decoded decoded = decode(mutated, kSizes);
     if (!decoded.items[0]) continue;

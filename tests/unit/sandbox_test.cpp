@@ -42,8 +42,10 @@ ATTEMPT(list_folder, ::open("/", O_RDONLY | O_DIRECTORY) >= 0)
 ATTEMPT(tcp, connects(SOCK_STREAM))
 ATTEMPT(udp, connects(SOCK_DGRAM))
 ATTEMPT(io_uring, ::syscall(SYS_io_uring_setup, 4, nullptr) >= 0 || errno == EFAULT)
-ATTEMPT(executable_memory, ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
-ATTEMPT(make_executable, ::mprotect(::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096, PROT_READ | PROT_EXEC) == 0)
+ATTEMPT(executable_memory,
+        ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+ATTEMPT(make_executable, ::mprotect(::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096,
+                                    PROT_READ | PROT_EXEC) == 0)
 ATTEMPT(trace_parent, ::ptrace(PTRACE_SEIZE, ::getppid(), 0, 0) == 0 || errno != EPERM)
 ATTEMPT(signal_others, ::kill(-1, 0) == 0)
 ATTEMPT(new_namespace, ::unshare(CLONE_NEWUSER) == 0)
@@ -84,9 +86,7 @@ void crash(std::span<const int>, Bytes, const Writer& write) {
   write(as_bytes("half"));
   ::raise(SIGKILL);
 }
-void segfault(std::span<const int>, Bytes, const Writer&) {
-  ::raise(SIGSEGV);
-}
+void segfault(std::span<const int>, Bytes, const Writer&) { ::raise(SIGSEGV); }
 void throws(std::span<const int>, Bytes, const Writer&) { throw 1; }
 void loops(std::span<const int>, Bytes, const Writer&) {
   while (true) ::sched_yield();
@@ -102,12 +102,35 @@ void pretends(std::span<const int>, Bytes, const Writer& write) {
 }
 
 enum TaskId : u32 {
-  kOpen, kCreate, kList, kTcp, kUdp, kUring, kWx, kMprotect, kTrace, kSignal, kNamespace, kDumpable, kForkExec, kExec, kHog,
-  kRead, kWrite, kCrash, kSegfault, kThrows, kLoops, kBabbles, kPretends,
+  kOpen,
+  kCreate,
+  kList,
+  kTcp,
+  kUdp,
+  kUring,
+  kWx,
+  kMprotect,
+  kTrace,
+  kSignal,
+  kNamespace,
+  kDumpable,
+  kForkExec,
+  kExec,
+  kHog,
+  kRead,
+  kWrite,
+  kCrash,
+  kSegfault,
+  kThrows,
+  kLoops,
+  kBabbles,
+  kPretends,
 };
-const std::vector<Task> kTasks = {open_file, create_file, list_folder, tcp, udp, io_uring, executable_memory, make_executable, trace_parent,
-                                  signal_others, new_namespace, become_dumpable, fork_and_exec, exec, hog, read_given, write_given, crash,
-                                  segfault, throws, loops, babbles, pretends};
+const std::vector<Task> kTasks = {open_file,     create_file,       list_folder,     tcp,          udp,
+                                  io_uring,      executable_memory, make_executable, trace_parent, signal_others,
+                                  new_namespace, become_dumpable,   fork_and_exec,   exec,         hog,
+                                  read_given,    write_given,       crash,           segfault,     throws,
+                                  loops,         babbles,           pretends};
 
 std::string text(const Reply& reply) { return std::string(as_text(reply.output)); }
 
@@ -134,8 +157,9 @@ TEST_P(Escape, IsDenied) {
 #if !defined(__SANITIZE_ADDRESS__)
 INSTANTIATE_TEST_SUITE_P(Limits, Escape, testing::Values(kDumpable, kHog));
 #endif
-INSTANTIATE_TEST_SUITE_P(Battery, Escape, testing::Values(kOpen, kCreate, kList, kTcp, kUdp, kUring, kWx, kMprotect, kTrace, kSignal,
-                                                          kNamespace, kForkExec, kExec));
+INSTANTIATE_TEST_SUITE_P(Battery, Escape,
+                         testing::Values(kOpen, kCreate, kList, kTcp, kUdp, kUring, kWx, kMprotect, kTrace, kSignal,
+                                         kNamespace, kForkExec, kExec));
 
 TEST(Escape, WouldSucceedWithoutTheSandbox) {
   auto zygote = Zygote::start(Mode::off, kTasks);
@@ -150,7 +174,8 @@ TEST(Sandbox, EveryLayerIsThereOnACurrentKernel) {
   const auto zygote = start();
   std::string all;
   for (const auto& layer : zygote->layers()) all += layer + " ";
-  for (const char* layer : {"namespaces", "landlock:", "seccomp", "rlimits", "no_new_privs"}) EXPECT_NE(all.find(layer), std::string::npos) << all;
+  for (const char* layer : {"namespaces", "landlock:", "seccomp", "rlimits", "no_new_privs"})
+    EXPECT_NE(all.find(layer), std::string::npos) << all;
   EXPECT_TRUE(Zygote::start(Mode::strict, kTasks));
 }
 
@@ -212,7 +237,9 @@ TEST(Sandbox, NothingIsLeftBehind) {
     while (::waitpid(-1, nullptr, WNOHANG) > 0) ++count;
     return count;
   };
-  { const auto zygote = start(); }
+  {
+    const auto zygote = start();
+  }
   EXPECT_EQ(children(), 0) << "the zygote is reaped by its destructor";
 }
 

@@ -36,12 +36,13 @@ class ScriptedZygote final : public sandbox::Zygote {
     if (before) before(batch);
     sandbox::Reply reply;
     for (const int fd : batch.files) {
-      struct stat s {};
+      struct stat s{};
       ::fstat(fd, &s);
       if (static_cast<u64>(s.st_size) == deadly_size) reply.ending = sandbox::Ending::crashed;
     }
     if (reply.ending == sandbox::Ending::finished) {
-      worker_task(batch.files, batch.request, [&](Bytes bytes) { reply.output.insert(reply.output.end(), bytes.begin(), bytes.end()); });
+      worker_task(batch.files, batch.request,
+                  [&](Bytes bytes) { reply.output.insert(reply.output.end(), bytes.begin(), bytes.end()); });
     }
     return reply;
   }

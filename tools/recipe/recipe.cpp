@@ -59,29 +59,44 @@ class Builder {
       if (++i == text.size()) wrong(line, "a backslash at the end of a text");
       const auto hex = [&](std::size_t from, std::size_t digits) {
         u32 value = 0;
-        const auto [end, error] = std::from_chars(text.data() + from, text.data() + std::min(text.size(), from + digits), value, 16);
+        const auto [end, error] =
+            std::from_chars(text.data() + from, text.data() + std::min(text.size(), from + digits), value, 16);
         if (error != std::errc{} || end != text.data() + from + digits) wrong(line, "expected hex digits in an escape");
         return value;
       };
       switch (text[i]) {
-        case 'n': out += '\n'; break;
-        case 'r': out += '\r'; break;
-        case 't': out += '\t'; break;
-        case '0': out += '\0'; break;
-        case '\\': out += '\\'; break;
-        case '"': out += '"'; break;
+        case 'n':
+          out += '\n';
+          break;
+        case 'r':
+          out += '\r';
+          break;
+        case 't':
+          out += '\t';
+          break;
+        case '0':
+          out += '\0';
+          break;
+        case '\\':
+          out += '\\';
+          break;
+        case '"':
+          out += '"';
+          break;
         case 'x':
           out += static_cast<char>(hex(i + 1, 2));
           i += 2;
           break;
         case 'u': {
           const std::size_t close = text.find('}', i);
-          if (i + 1 >= text.size() || text[i + 1] != '{' || close == std::string_view::npos) wrong(line, "expected \\u{…}");
+          if (i + 1 >= text.size() || text[i + 1] != '{' || close == std::string_view::npos)
+            wrong(line, "expected \\u{…}");
           append_utf8(out, hex(i + 2, close - i - 2));
           i = close;
           break;
         }
-        default: wrong(line, fmt::format("unknown escape \\{}", text[i]));
+        default:
+          wrong(line, fmt::format("unknown escape \\{}", text[i]));
       }
     }
     return out;
@@ -108,7 +123,8 @@ class Builder {
   Line parse(std::size_t index, const std::string& counter) const {
     Line line{raw_[index].first, {}, raw_[index].second};
     if (!counter.empty()) {
-      for (std::size_t at = line.raw.find("$i"); at != std::string::npos; at = line.raw.find("$i", at)) line.raw.replace(at, 2, counter);
+      for (std::size_t at = line.raw.find("$i"); at != std::string::npos; at = line.raw.find("$i", at))
+        line.raw.replace(at, 2, counter);
     }
     std::string_view rest = line.raw;
     while (true) {
@@ -143,7 +159,8 @@ class Builder {
   }
 
   static u64 number(const Line& line, std::size_t word) {
-    if (word >= line.words.size()) wrong(line.number, fmt::format("{} needs {} more value(s)", line.words[0], word + 1 - line.words.size()));
+    if (word >= line.words.size())
+      wrong(line.number, fmt::format("{} needs {} more value(s)", line.words[0], word + 1 - line.words.size()));
     std::string_view text = line.words[word];
     const bool negative = text.starts_with('-');
     if (negative) text.remove_prefix(1);
@@ -162,11 +179,13 @@ class Builder {
   }
 
   static void need(const Line& line, const Out& out, u64 more) {
-    if (more > kMostBytes || out.size() + more > kMostBytes) wrong(line.number, fmt::format("more than {} bytes", kMostBytes));
+    if (more > kMostBytes || out.size() + more > kMostBytes)
+      wrong(line.number, fmt::format("more than {} bytes", kMostBytes));
   }
 
   void integer(Out& out, u64 value, std::size_t bytes) const {
-    for (std::size_t i = 0; i < bytes; ++i) out.push_back(static_cast<std::byte>(value >> 8 * (big_ ? bytes - 1 - i : i)));
+    for (std::size_t i = 0; i < bytes; ++i)
+      out.push_back(static_cast<std::byte>(value >> 8 * (big_ ? bytes - 1 - i : i)));
   }
   static void append(Out& out, std::string_view text) {
     const Bytes bytes = as_bytes(text);
@@ -220,14 +239,16 @@ class Builder {
 
   void directive(const Line& line, Out& out) {
     const std::string& name = line.words[0];
-    static const std::map<std::string, std::size_t> kIntegers = {{"u8", 1}, {"i8", 1}, {"u16", 2}, {"i16", 2}, {"u32", 4}, {"i32", 4}, {"u64", 8}, {"i64", 8}};
+    static const std::map<std::string, std::size_t> kIntegers = {{"u8", 1},  {"i8", 1},  {"u16", 2}, {"i16", 2},
+                                                                 {"u32", 4}, {"i32", 4}, {"u64", 8}, {"i64", 8}};
     if (const auto found = kIntegers.find(name); found != kIntegers.end()) {
       if (line.words.size() < 2) (void)number(line, 1);
       for (std::size_t i = 1; i < line.words.size(); ++i) integer(out, number(line, i), found->second);
     } else if (name == "f32" || name == "f64") {
       for (std::size_t i = 1; i < line.words.size(); ++i) {
         const double value = std::strtod(line.words[i].c_str(), nullptr);
-        name == "f32" ? integer(out, std::bit_cast<u32>(static_cast<float>(value)), 4) : integer(out, std::bit_cast<u64>(value), 8);
+        name == "f32" ? integer(out, std::bit_cast<u32>(static_cast<float>(value)), 4)
+                      : integer(out, std::bit_cast<u64>(value), 8);
       }
     } else if (name == "be" || name == "le") {
       big_ = name == "be";
@@ -249,7 +270,8 @@ class Builder {
       if (step == 0 || step > kMostBytes) wrong(line.number, "align needs a step above 0");
       while (out.size() % step != 0) out.push_back(static_cast<std::byte>(line.words.size() > 2 ? number(line, 2) : 0));
     } else if (name == "truncate") {
-      if (number(line, 1) > out.size()) wrong(line.number, fmt::format("truncate {}: only {} bytes are there", number(line, 1), out.size()));
+      if (number(line, 1) > out.size())
+        wrong(line.number, fmt::format("truncate {}: only {} bytes are there", number(line, 1), out.size()));
       out.resize(number(line, 1));
     } else if (name == "put") {
       put(line, out);
@@ -265,7 +287,8 @@ class Builder {
     for (std::size_t i = 0; i < digits.size(); i += 2) {
       u32 value = 0;
       const auto [end, error] = std::from_chars(digits.data() + i, digits.data() + i + 2, value, 16);
-      if (error != std::errc{} || end != digits.data() + i + 2) wrong(line.number, fmt::format("\"{}\" is not hex", digits.substr(i, 2)));
+      if (error != std::errc{} || end != digits.data() + i + 2)
+        wrong(line.number, fmt::format("\"{}\" is not hex", digits.substr(i, 2)));
       out.push_back(static_cast<std::byte>(value));
     }
   }
@@ -277,7 +300,8 @@ class Builder {
     if (rest.words.empty()) wrong(line.number, "put OFFSET needs a directive");
     Out bytes;
     directive(rest, bytes);
-    if (at > out.size() || bytes.size() > out.size() - at) wrong(line.number, fmt::format("put {}: {} bytes don't fit into {}", at, bytes.size(), out.size()));
+    if (at > out.size() || bytes.size() > out.size() - at)
+      wrong(line.number, fmt::format("put {}: {} bytes don't fit into {}", at, bytes.size(), out.size()));
     std::ranges::copy(bytes, out.begin() + static_cast<std::ptrdiff_t>(at));
   }
 

@@ -17,10 +17,24 @@ struct Magic {
 };
 using namespace std::string_view_literals;
 constexpr std::array<Magic, 14> kMagics = {{
-    {"\x7f" "ELF"sv, "an ELF program"}, {"MZ"sv, "a Windows program"}, {"#!"sv, "a script"}, {"PK\x03\x04"sv, "a ZIP archive"},
-    {"PK\x05\x06"sv, "a ZIP archive"}, {"\x1f\x8b\x08"sv, "gzip data"}, {"7z\xbc\xaf\x27\x1c"sv, "a 7z archive"}, {"%PDF"sv, "a PDF"},
-    {"\xcf\xfa\xed\xfe"sv, "a Mach-O program"}, {"\xca\xfe\xba\xbe"sv, "a Java class or Mach-O program"}, {"GGUF"sv, "another GGUF file"},
-    {"<script"sv, "HTML with a script"}, {"<?php"sv, "a PHP script"}, {"\xfd" "7zXZ"sv, "xz data"},
+    {"\x7f"
+     "ELF"sv,
+     "an ELF program"},
+    {"MZ"sv, "a Windows program"},
+    {"#!"sv, "a script"},
+    {"PK\x03\x04"sv, "a ZIP archive"},
+    {"PK\x05\x06"sv, "a ZIP archive"},
+    {"\x1f\x8b\x08"sv, "gzip data"},
+    {"7z\xbc\xaf\x27\x1c"sv, "a 7z archive"},
+    {"%PDF"sv, "a PDF"},
+    {"\xcf\xfa\xed\xfe"sv, "a Mach-O program"},
+    {"\xca\xfe\xba\xbe"sv, "a Java class or Mach-O program"},
+    {"GGUF"sv, "another GGUF file"},
+    {"<script"sv, "HTML with a script"},
+    {"<?php"sv, "a PHP script"},
+    {"\xfd"
+     "7zXZ"sv,
+     "xz data"},
 }};
 
 bool all_zero(const Source& source, u64 begin, u64 end) {
@@ -28,7 +42,8 @@ bool all_zero(const Source& source, u64 begin, u64 end) {
   while (begin < end) {
     const std::size_t count = source.read(begin, std::span(window).first(std::min<u64>(window.size(), end - begin)));
     if (count == 0) return false;
-    if (std::ranges::any_of(std::span(window).first(count), [](std::byte b) { return b != std::byte{0}; })) return false;
+    if (std::ranges::any_of(std::span(window).first(count), [](std::byte b) { return b != std::byte{0}; }))
+      return false;
     begin += count;
   }
   return true;
@@ -39,7 +54,8 @@ bool all_zero(const Source& source, u64 begin, u64 end) {
 void Reporter::add(std::string_view rule, std::optional<Range> at, json::Value data) {
   auto entry = std::ranges::find(counts_, rule, &std::pair<std::string, std::size_t>::first);
   if (entry == counts_.end()) entry = counts_.insert(counts_.end(), {std::string(rule), 0});
-  if (++entry->second <= kMostPerRule) out_.findings.push_back({std::string(rule), Severity::info, 0, at, std::move(data)});
+  if (++entry->second <= kMostPerRule)
+    out_.findings.push_back({std::string(rule), Severity::info, 0, at, std::move(data)});
 }
 
 void Reporter::fact(std::string key, json::Value value, std::optional<Range> at, Assurance assurance) {
@@ -49,7 +65,8 @@ void Reporter::fact(std::string key, json::Value value, std::optional<Range> at,
 void Reporter::finish() {
   for (const auto& [rule, count] : counts_) {
     if (count > kMostPerRule)
-      out_.findings.push_back({"LIM001", Severity::info, 0, std::nullopt, json::Value().set("rule", rule).set("more", u64{count - kMostPerRule})});
+      out_.findings.push_back({"LIM001", Severity::info, 0, std::nullopt,
+                               json::Value().set("rule", rule).set("more", u64{count - kMostPerRule})});
   }
 }
 
@@ -58,7 +75,8 @@ std::string_view recognise(const Source& source, u64 offset) {
   const std::size_t count = source.read(offset, head);
   const std::string_view bytes = as_text(Bytes(head).first(count));
   // Pickle protocol 2 to 5: PROTO, version, and an opcode that may follow it.
-  if (bytes.size() >= 3 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5 && std::string_view("\x95}]()cX\x8c").contains(bytes[2]))
+  if (bytes.size() >= 3 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5 &&
+      std::string_view("\x95}]()cX\x8c").contains(bytes[2]))
     return "a pickle";
   const auto found = std::ranges::find_if(kMagics, [&](const Magic& magic) { return bytes.starts_with(magic.bytes); });
   return found == kMagics.end() ? std::string_view() : found->what;
@@ -81,7 +99,8 @@ void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Cl
     if (from >= to) return;
     const std::string_view what = recognise(source, from);
     report.add(rules.hole, Range{from, to}, json::Value().set("bytes", to - from));
-    if (!what.empty()) report.add(rules.payload, Range{from, to}, json::Value().set("what", what).set("bytes", to - from));
+    if (!what.empty())
+      report.add(rules.payload, Range{from, to}, json::Value().set("what", what).set("bytes", to - from));
     coverage.gaps.push_back({{from, to}, "claimed by no tensor"});
   };
   u64 at = begin;
@@ -89,7 +108,10 @@ void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Cl
   for (const Claim& claim : claims) {
     if (claim.begin == claim.end) continue;
     if (claim.begin < at) {
-      report.add(rules.overlap, claim.declared, json::Value().set("one", widest != nullptr ? json::Value(widest->name) : json::Value("the header")).set("other", claim.name));
+      report.add(rules.overlap, claim.declared,
+                 json::Value()
+                     .set("one", widest != nullptr ? json::Value(widest->name) : json::Value("the header"))
+                     .set("other", claim.name));
     } else if (claim.begin > at) {
       hole(at, claim.begin);
     }
@@ -111,7 +133,8 @@ void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Cl
   if (tail >= source.size()) return;
   report.add(rules.trailing, Range{tail, source.size()}, json::Value().set("bytes", source.size() - tail));
   if (const std::string_view what = recognise(source, tail); !what.empty())
-    report.add(rules.payload, Range{tail, source.size()}, json::Value().set("what", what).set("bytes", source.size() - tail));
+    report.add(rules.payload, Range{tail, source.size()},
+               json::Value().set("what", what).set("bytes", source.size() - tail));
   coverage.gaps.push_back({{tail, source.size()}, "trailing bytes"});
 }
 
