@@ -7,6 +7,8 @@ target_compile_options(steelyard_flags INTERFACE
   -fcf-protection                 # CET: indirect jumps land on marked targets only
   -ftrivial-auto-var-init=zero    # no stale stack content in output
   -fdata-sections -ffunction-sections)
+# clang sees libstdc++ 12's own use of a function that C++17 deprecated.
+target_compile_options(steelyard_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
 target_compile_definitions(steelyard_flags INTERFACE
   _GLIBCXX_ASSERTIONS             # bounds of operator[], front(), *optional: checked in release too
   STEELYARD_VERSION="${PROJECT_VERSION}")

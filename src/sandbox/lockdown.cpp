@@ -120,7 +120,8 @@ std::vector<sock_filter> worker_filter() {
 #endif
   // Memory may be mapped, but never executable: a hijacked parser can't bring code of its own.
   const auto no_exec = [&](int call) {
-    good = good && ::seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
+    const scmp_arg_cmp protection{.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
+    good = good && ::seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &protection) == 0;
   };
   no_exec(SCMP_SYS(mmap));
   no_exec(SCMP_SYS(mprotect));

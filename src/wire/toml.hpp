@@ -16,6 +16,8 @@
 
 namespace steelyard::toml {
 
+struct Member;
+
 struct Node {
   enum class Kind { string, integer, boolean, decimal, date, array, table };
   Kind kind = Kind::table;
@@ -24,7 +26,12 @@ struct Node {
   std::string text;  // strings; decimals and dates as written
   i64 number = 0;    // integers and booleans
   std::vector<Node> items;
-  std::vector<std::pair<std::string, Node>> members;  // sorted by key
+  std::vector<Member> members;  // sorted by key
+};
+
+struct Member {
+  std::string key;
+  Node value;
 };
 
 // One parsed file and the errors found while reading it.
