@@ -5,7 +5,7 @@
 // Strings are valid UTF-8 (text::to_value makes a Value of arbitrary bytes). Values are plain
 // data: safe to share between threads while nobody writes.
 // Tested by tests/unit/json_test.cpp and, against the Python package rfc8785, by
-// tests/oracle/canonical_json.py.
+// tests/oracle/canonical_json_test.py.
 #pragma once
 
 #include <optional>

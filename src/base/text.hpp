@@ -27,6 +27,9 @@ bool has_hidden(std::string_view bytes);
 // so that the bytes can be had back.
 json::Value to_value(std::string_view bytes);
 
+// At most `bytes` bytes from the front of valid UTF-8, without splitting a character.
+std::string prefix(std::string_view text, std::size_t bytes);
+
 // The candidate closest to `word` by edit distance, or "" when none is close: for "did you mean".
 std::string closest(std::string_view word, const std::vector<std::string>& candidates);
 

@@ -2,7 +2,7 @@
 //
 // <folder>/records/<id>.json and <folder>/keys/<cache key>. Writes are atomic; several processes
 // may share a folder. A record that doesn't decode, or whose id isn't that of its content, is as
-// good as absent. Tested by tests/unit/store_test.cpp.
+// good as absent. Tested by tests/unit/record_test.cpp.
 #pragma once
 
 #include <filesystem>

@@ -2,7 +2,7 @@
 //
 // Attacks resisted: offsets that overlap, leave holes or leave the file, keys that two readers resolve
 // differently, headers that bloat (limit 100 MB, as the reference), payloads behind the last tensor.
-// Memory: one token and 48 bytes per tensor. Tested by tests/unit/safetensors_test.cpp,
+// Memory: one token and 48 bytes per tensor. Tested by tests/unit/gguf_test.cpp,
 // data/rules/STS/, tests/oracle/formats_test.py; fuzzed.
 
 #include <fmt/format.h>
@@ -102,10 +102,10 @@ class Parser {
       const std::string name = json.content();
       const bool long_name = json.cut();
       if (!seen.insert(name).second && !long_name)
-        report_.add("STS003", Range{begin, begin + 1}, json::Value().set("key", name.substr(0, 256)));
+        report_.add("STS003", Range{begin, begin + 1}, json::Value().set("key", text::prefix(name, 256)));
       if (text::has_hidden(name))
         report_.add("STS011", Range{begin, begin + 1},
-                    json::Value().set("where", "a tensor's name").set("text", name.substr(0, 256)));
+                    json::Value().set("where", "a tensor's name").set("text", text::prefix(name, 256)));
       const Token value = json.next();
       if (value == Token::fault) return;
       if (name == "__metadata__") {
@@ -114,7 +114,7 @@ class Parser {
         tensor(json, name, begin);
       } else {
         report_.add("STS004", Range{begin, json.offset()},
-                    json::Value().set("tensor", name.substr(0, 64)).set("why", "its entry is not an object"));
+                    json::Value().set("tensor", text::prefix(name, 64)).set("why", "its entry is not an object"));
         broken_ = true;
         json.skip(value);
       }
@@ -137,25 +137,25 @@ class Parser {
       const u64 begin = json.offset();
       const std::string key = json.content();
       if (!seen.insert(key).second)
-        report_.add("STS003", Range{begin, begin + 1}, json::Value().set("key", key.substr(0, 256)));
+        report_.add("STS003", Range{begin, begin + 1}, json::Value().set("key", text::prefix(key, 256)));
       const Token item = json.next();
       if (item == Token::fault) return;
       if (item != Token::text) {
-        report_.add("STS005", Range{begin, json.offset()}, json::Value().set("key", key.substr(0, 256)));
+        report_.add("STS005", Range{begin, json.offset()}, json::Value().set("key", text::prefix(key, 256)));
         json.skip(item);
         continue;
       }
       const std::string& content = json.content();
       if (text::has_hidden(key) || (content.size() <= kKept && text::has_hidden(content)))
         report_.add("STS011", Range{begin, json.offset() + 1},
-                    json::Value().set("where", key.substr(0, 256)).set("text", content.substr(0, 256)));
+                    json::Value().set("where", text::prefix(key, 256)).set("text", text::prefix(content, 256)));
       for (const auto& [name, fact] : kMetadataFacts) {
         if (name != key) continue;
         if (content.size() > kKept)
           report_.add("LIM005", Range{begin, json.offset()},
                       json::Value().set("fact", fact).set("bytes", u64{content.size()}));
-        report_.fact(std::string(fact), text::to_value(std::string_view(content).substr(0, kKept)),
-                     Range{begin, json.offset() + 1}, Assurance::claimed);
+        report_.fact(std::string(fact), text::prefix(content, kKept), Range{begin, json.offset() + 1},
+                     Assurance::claimed);
       }
     }
   }
@@ -170,7 +170,7 @@ class Parser {
       const std::string key = json.content();
       if (!seen.insert(key).second)
         report_.add("STS003", Range{json.offset(), json.offset() + 1},
-                    json::Value().set("key", name.substr(0, 128) + "." + key.substr(0, 64)));
+                    json::Value().set("key", text::prefix(name, 128) + "." + text::prefix(key, 64)));
       const Token value = json.next();
       if (value == Token::fault) return;
       if (key == "dtype" && value == Token::text) {
@@ -190,14 +190,15 @@ class Parser {
     }
     const Range at{begin, json.offset() + 1};
     const auto refuse = [&](std::string why) {
-      report_.add("STS004", at, json::Value().set("tensor", name.substr(0, 64)).set("why", std::move(why)));
+      report_.add("STS004", at, json::Value().set("tensor", text::prefix(name, 64)).set("why", std::move(why)));
       broken_ = true;
     };
     if (!wrong.empty()) return refuse(wrong);
     if (!dtype || !elements || offsets.size() != 2) return refuse("it needs dtype, shape and two data_offsets");
     const auto type = std::ranges::find(kDtypes, *dtype, &Dtype::name);
     if (type == kDtypes.end()) {
-      report_.add("STS006", at, json::Value().set("tensor", name.substr(0, 64)).set("dtype", dtype->substr(0, 64)));
+      report_.add("STS006", at,
+                  json::Value().set("tensor", text::prefix(name, 64)).set("dtype", text::prefix(*dtype, 64)));
       broken_ = true;
       return;
     }
@@ -207,7 +208,7 @@ class Parser {
     if (offsets[0] > offsets[1] || offsets[1] > data) {
       report_.add("STS007", at,
                   json::Value()
-                      .set("tensor", name.substr(0, 64))
+                      .set("tensor", text::prefix(name, 64))
                       .set("begin", offsets[0])
                       .set("end", offsets[1])
                       .set("size", data));
@@ -217,7 +218,7 @@ class Parser {
     if (offsets[1] - offsets[0] != *bits / 8) {
       report_.add("STS008", at,
                   json::Value()
-                      .set("tensor", name.substr(0, 64))
+                      .set("tensor", text::prefix(name, 64))
                       .set("declared", offsets[1] - offsets[0])
                       .set("computed", *bits / 8));
       broken_ = true;

@@ -37,8 +37,8 @@ void parse(const Source& source, Examination& out) {
     json::Value list = json::Array{};
     for (const auto& shard : shards) {
       if (!plain_name(shard))
-        report.add("STS014", Range{0, source.size()}, json::Value().set("shard", shard.substr(0, 256)));
-      if (list.array().size() < 1024) list.push(shard.substr(0, 256));
+        report.add("STS014", Range{0, source.size()}, json::Value().set("shard", text::prefix(shard, 256)));
+      if (list.array().size() < 1024) list.push(text::prefix(shard, 256));
     }
     report.fact("index.shards", std::move(list), Range{0, source.size()}, Assurance::claimed);
     report.fact("index.tensors", u64{(*index)["weight_map"].object().size()}, Range{0, source.size()},

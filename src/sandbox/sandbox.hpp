@@ -5,7 +5,7 @@
 // and rlimits once, then forks one worker per batch, which adds a seccomp filter and runs one task
 // over descriptors that the parent opened. Sources: landlock(7), seccomp(2), user_namespaces(7).
 // Knows no parser and no format. run() may be called from several threads.
-// Tested by tests/unit/sandbox_test.cpp and tests/cli/no_socket.py.
+// Tested by tests/unit/sandbox_test.cpp and tests/cli/no_socket_test.py.
 #pragma once
 
 #include <functional>

@@ -19,9 +19,10 @@ class Writer {
   void u8_(u8 value) { bytes_.push_back(static_cast<std::byte>(value)); }
   void u32_(u32 value) { raw(value); }
   void u64_(u64 value) { raw(value); }
-  void text(std::string_view text) {
-    u32_(static_cast<u32>(std::min(text.size(), kMostText)));
-    const Bytes part = as_bytes(text.substr(0, kMostText));
+  void text(std::string_view whole) {
+    const std::string kept = text::prefix(whole, kMostText);
+    u32_(static_cast<u32>(kept.size()));
+    const Bytes part = as_bytes(kept);
     bytes_.insert(bytes_.end(), part.begin(), part.end());
   }
   void index(const std::optional<u32>& value) {

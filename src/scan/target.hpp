@@ -4,7 +4,7 @@
 // ("x-00001-of-00003.gguf", "x-00001-of-00003.safetensors"), for its siblings and their index; a
 // directory stands for every regular file in it. Links are followed to regular files only; loops,
 // FIFOs and devices are notes or errors, never opened for reading. The order is that of the paths.
-// Tested by tests/unit/target_test.cpp.
+// Tested by tests/unit/io_test.cpp.
 #pragma once
 
 #include <filesystem>

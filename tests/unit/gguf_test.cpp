@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "formats/format.hpp"
 #include "recipe/recipe.hpp"
 
@@ -91,6 +92,15 @@ TEST(Gguf, FloodsAreLimited) {
       built("gguf 3 3000 1\nkv_str general.architecture \"x\"\nrepeat 3000 {\ntensor \"w\" 99 0 1\n}\n");
   EXPECT_LT(found.findings.size(), 60u);
   EXPECT_TRUE(std::ranges::any_of(found.findings, [](const Finding& f) { return f.rule == "LIM001"; }));
+}
+
+TEST(Safetensors, LongNamesAreCutBetweenCharacters) {
+  std::string name = "x";
+  for (int i = 0; i < 100; ++i) name += "€";  // no multiple of three bytes below is a character's end
+  const Examination found = built("safetensors {\n{\"" + name +
+                                  "\": {\"dtype\": \"F33\", \"shape\": [1], \"data_offsets\": [0, 4]}}\n}\nzeros 4\n");
+  ASSERT_FALSE(found.findings.empty());
+  for (const Finding& finding : found.findings) EXPECT_TRUE(text::valid_utf8(finding.data["tensor"].string()));
 }
 
 TEST(Safetensors, ValuesAndMetadata) {

@@ -35,6 +35,13 @@ TEST(Text, ClosestSuggestsNearWordsOnly) {
   EXPECT_EQ(closest("zzz", {"offline-chat", "mail-assistant"}), "");
 }
 
+TEST(Text, PrefixKeepsCharactersWhole) {
+  EXPECT_EQ(prefix("aé😀", 100), "aé😀");
+  EXPECT_EQ(prefix("aé😀", 6), "aé");
+  EXPECT_EQ(prefix("aé😀", 2), "a");
+  EXPECT_EQ(prefix("é", 1), "");
+}
+
 TEST(Text, HumanNumbers) {
   EXPECT_EQ(human_bytes(98362432), "93.8 MiB");
   EXPECT_EQ(human_bytes(12), "12 B");
