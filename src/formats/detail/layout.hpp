@@ -5,7 +5,6 @@
 // Shared by the formats whose data section is a row of tensors. Tested by the formats' own tests.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,36 +13,26 @@
 
 namespace steelyard::formats {
 
-// Collects facts and findings with a limit per key and per rule, so that a hostile file can't flood the
-// report.
+// Collects findings with a limit per rule, so that a hostile file can't flood the report.
 class Reporter {
  public:
   explicit Reporter(Examination& out) : out_(out) {}
   void add(std::string_view rule, std::optional<Range> at, json::Value data = json::Object{});
-  // Whether another finding of the rule would be kept.
-  bool wants(std::string_view rule) const;
   void fact(std::string key, json::Value value, std::optional<Range> at, Assurance assurance);
   // Says how many findings were left out.
   void finish();
 
  private:
   static constexpr std::size_t kMostPerRule = 16;
-  static constexpr std::size_t kMostPerKey = 8;
   Examination& out_;
   std::vector<std::pair<std::string, std::size_t>> counts_;
 };
 
-// At most `most` bytes of `bytes`, cut between characters, as a value that any JSON text can hold.
-json::Value excerpt(std::string_view bytes, std::size_t most);
-
-// Adds a gap; behind the first thousand they run together, so that holes can't flood the coverage.
-void add_gap(Coverage& coverage, Range range, std::string why);
-
-// One tensor's bytes. Without its name: a header of 8 MiB declares 100,000 of them.
 struct Claim {
   u64 begin = 0;  // absolute
   u64 end = 0;
-  Range declared;  // where the header declares it
+  Range declared;    // where the header declares it
+  std::string name;  // cut to 64 bytes
 };
 
 struct LayoutRules {
@@ -51,15 +40,14 @@ struct LayoutRules {
   std::string_view hole;
   std::string_view padding;  // non-zero bytes where padding belongs; empty: no padding is allowed
   std::string_view trailing;
-  std::string_view payload;  // a program or an archive where no tensor is, or one that is read from its end
+  std::string_view payload;  // a tail that begins like a program or an archive
 };
 
 // Checks `claims` against [begin, end of file): everything after `begin` belongs to one of them or,
 // up to `alignment`, is zero padding. Adds the findings and gaps, and the bytes claimed to
-// `coverage.examined`. `name` reads a tensor's name again from where it was declared.
-void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Claim> claims,
-                  const std::function<std::string(const Claim&)>& name, const LayoutRules& rules, Reporter& report,
-                  Coverage& coverage);
+// `coverage.examined`.
+void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Claim> claims, const LayoutRules& rules,
+                  Reporter& report, Coverage& coverage);
 
 // What the bytes at `offset` look like: "a ZIP archive", "an ELF program", …; "" for nothing known.
 std::string_view recognise(const Source& source, u64 offset);
