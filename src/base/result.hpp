@@ -36,10 +36,12 @@ inline std::unexpected<Error> fail(ErrorCode code, std::string message) {
 
 // SY_TRY(auto file, open(path)): declares `file`, or returns the error of the expression.
 #define SY_TRY(declaration, expression) SY_TRY_NAMED(SY_CONCAT(sy_try_, __LINE__), declaration, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): `name` and `declaration` declare.
 #define SY_TRY_NAMED(name, declaration, expression)           \
   auto name = (expression);                                   \
   if (!name) return std::unexpected(std::move(name).error()); \
   declaration = *std::move(name)
+// NOLINTEND(bugprone-macro-parentheses)
 
 // SY_CHECK(write(path)): returns the error of a Result whose value isn't needed.
 #define SY_CHECK(expression)                                                                          \

@@ -53,7 +53,7 @@ struct Arguments {
 
   bool has(std::string_view flag) const { return values.contains(flag); }
   // The last value, or the fallback.
-  std::string value(std::string_view flag, std::string fallback = {}) const;
+  std::string value(std::string_view flag, std::string_view fallback = {}) const;
   std::vector<std::string> all(std::string_view flag) const;
 };
 

@@ -72,14 +72,14 @@ std::span<const Flag> common_flags() {
       {"-v,--verbose", "", "everything that was found, not only what decides", ""},
       {"--sandbox", "MODE", "strict: refuse to run when a layer is missing; best: use what there is (default)",
        "strict,best,off"},
-      {"--no-cache", "", "neither read nor write remembered digests and evidence", ""},
+      {"--no-cache", "", "neither read nor write remembered digests, evidence and verdicts", ""},
   };
   return kFlags;
 }
 
-std::string Arguments::value(std::string_view flag, std::string fallback) const {
+std::string Arguments::value(std::string_view flag, std::string_view fallback) const {
   const auto found = values.find(flag);
-  return found == values.end() || found->second.empty() ? fallback : found->second.back();
+  return found == values.end() || found->second.empty() ? std::string(fallback) : found->second.back();
 }
 
 std::vector<std::string> Arguments::all(std::string_view flag) const {
@@ -110,8 +110,7 @@ Parsed parse(int argc, const char* const* argv) {
       CLI::Option* option =
           sub->add_option("targets", positional[command], "")->type_name(std::string(command->positional));
       if (!command->positional.starts_with("[")) option->required();
-      option->expected(command->positional.find("…") == std::string_view::npos ? 1 : 1,
-                       command->positional.find("…") == std::string_view::npos ? 1 : 100'000);
+      option->expected(1, command->positional.find("…") == std::string_view::npos ? 1 : 100'000);
     }
     for (const Flag& flag : command->flags) add_flag(*sub, flag, slots[command]);
     for (const Flag& flag : common_flags()) add_flag(*sub, flag, slots[command]);

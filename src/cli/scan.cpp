@@ -3,7 +3,7 @@
 namespace steelyard::cli {
 namespace {
 
-constexpr Flag kFlags[] = {kFailOn, kNoHash, kRehash, kJobs};
+constexpr Flag kFlags[] = {kFailOn, kNoHash, kRehash, kTensorDigests, kJobs};
 
 int run(Session& session) {
   const auto options = session.scan_options();

@@ -43,15 +43,9 @@ Result<scan::Services> Session::services() {
   SY_TRY(zygote_, sandbox::Zygote::start(mode, {&scan::worker_task}));
   scan::Services services{.environment = environment_, .zygote = *zygote_, .progress = {}};
   if (!arguments_.has("no-cache")) {
-    std::filesystem::path folder;
-    if (const auto cache = environment_.variable("XDG_CACHE_HOME")) {
-      folder = *cache;
-    } else if (const auto home = environment_.variable("HOME")) {
-      folder = std::filesystem::path(*home) / ".cache";
-    }
-    if (folder.is_absolute()) {
-      digests_ = std::make_unique<io::DigestCache>(folder / "steelyard" / "digests");
-      store_ = std::make_unique<evidence::Store>(folder / "steelyard" / "evidence");
+    if (const auto cache = folder("XDG_CACHE_HOME", ".cache"); !cache.empty()) {
+      digests_ = std::make_unique<io::DigestCache>(cache / "digests");
+      store_ = std::make_unique<evidence::Store>(cache / "evidence");
       services.digests = digests_.get();
       services.store = store_.get();
     }
@@ -62,6 +56,28 @@ Result<scan::Services> Session::services() {
     };
   }
   return services;
+}
+
+std::filesystem::path Session::folder(const std::string& variable, const std::string& fallback) const {
+  std::filesystem::path base;
+  if (const auto named = environment_.variable(variable)) {
+    base = *named;
+  } else if (const auto home = environment_.variable("HOME")) {
+    base = std::filesystem::path(*home) / fallback;
+  }
+  return base.is_absolute() ? base / "steelyard" : std::filesystem::path();
+}
+
+void Session::keep(const json::Value& documents) {
+  const auto data = folder("XDG_DATA_HOME", ".local/share");
+  if (arguments_.has("no-cache") || data.empty()) return;
+  const evidence::History history(data / "verdicts");
+  for (const json::Value& document : documents.array()) {
+    if (const auto kept = history.put(document); !kept) {
+      fmt::print(stderr, "note: the verdict is not kept: {}\n", kept.error().message);
+      return;
+    }
+  }
 }
 
 void Session::progress(u64 done, u64 total) {
@@ -78,6 +94,7 @@ Result<scan::Options> Session::scan_options() const {
   scan::Options options;
   options.hash = !arguments_.has("no-hash");
   options.rehash = arguments_.has("rehash");
+  options.tensor_digests = arguments_.has("tensor-digests");
   if (arguments_.has("jobs")) {
     const std::string text = arguments_.value("jobs");
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), options.jobs);

@@ -6,6 +6,7 @@
 
 #include "base/environment.hpp"
 #include "cli/command.hpp"
+#include "evidence/history.hpp"
 #include "evidence/store.hpp"
 #include "io/digest_cache.hpp"
 #include "report/renderer.hpp"
@@ -39,6 +40,9 @@ class Session {
   // file could not be written or its ending names no format.
   bool deliver(const report::Report& report);
 
+  // Keeps verdict documents for later runs, unless --no-cache; says when it can't.
+  void keep(const json::Value& documents);
+
   // For text on standard output.
   report::Style style() const;
 
@@ -46,6 +50,8 @@ class Session {
   int failed(const Error& error) const;
 
  private:
+  // $<variable>/steelyard, or ~/<fallback>/steelyard; empty when there is no home.
+  std::filesystem::path folder(const std::string& variable, const std::string& fallback) const;
   bool color(int descriptor) const;
   void progress(u64 done, u64 total);
 

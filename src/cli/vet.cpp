@@ -17,6 +17,7 @@ constexpr Flag kFlags[] = {
     {"--conditions-ok", "", "exit 0 when fit with conditions", ""},
     kNoHash,
     kRehash,
+    kTensorDigests,
     kJobs,
 };
 
@@ -64,6 +65,7 @@ int run(Session& session) {
   report.verdicts = std::move(outcome->verdicts);
   report.documents = std::move(outcome->documents);
   report.matrix = matrix;
+  session.keep(report.documents);
   if (!session.deliver(report)) return kError;
 
   auto worst = policy::Decision::fit;

@@ -89,12 +89,19 @@ struct Measurement {
   json::Value oracle = json::Object{};
 };
 
+// A piece of the file that loads as one tensor. Kept only when digests of tensors are asked for.
+struct Part {
+  std::string name;
+  Range at;
+};
+
 struct Examination {
   std::vector<Artifact> artifacts;
   std::vector<Fact> facts;
   std::vector<Finding> findings;
   std::vector<Measurement> measurements;
   std::vector<Coverage> coverage;
+  std::vector<Part> parts;
 
   // Nothing was cut short by a crash, a watchdog or a file that changed while being read.
   bool complete = true;

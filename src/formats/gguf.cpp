@@ -436,10 +436,7 @@ class Parser {
       report_.add("GGF010", at, shown().set("why", "the number of bytes overflows"));
       return std::nullopt;
     }
-    auto& [tensors, weights] = types_[std::string(type->name)];
-    ++tensors;
-    weights += *elements;
-    parameters_ = checked_add(parameters_, *elements).value_or(UINT64_MAX);
+    totals_.add(type->name, *elements);
     return bytes;
   }
 
@@ -469,23 +466,9 @@ class Parser {
       }
     }
     check_layout(source_, header_end, alignment_, std::move(claims), {"GGF015", "GGF016", "GGF017", "GGF018", "GGF022"},
-                 report_, coverage_);
+                 report_, coverage_, out_.parts);
     if (broken_) coverage_.gaps.push_back({{header_end, source_.size()}, "a tensor without usable bounds"});
-    report_.fact("model.parameters", parameters_, std::nullopt, Assurance::verified);
-    report_.fact("model.tensors", tensor_count_, std::nullopt, Assurance::verified);
-    report_.fact("model.tensor_bytes", total, std::nullopt, Assurance::verified);
-    json::Value histogram = json::Object{};
-    std::string_view widest;
-    u64 most = 0;
-    for (const auto& [name, entry] : types_) {
-      histogram.set(name, entry.first);
-      if (entry.second > most) {
-        most = entry.second;
-        widest = name;
-      }
-    }
-    report_.fact("model.tensor_types", std::move(histogram), std::nullopt, Assurance::verified);
-    if (!widest.empty()) report_.fact("model.quantization", widest, std::nullopt, Assurance::verified);
+    totals_.report(total, report_);
   }
 
   void facts() {
@@ -523,7 +506,6 @@ class Parser {
   u64 key_count_ = 0;
   u64 alignment_ = kDefaultAlignment;
   u64 strings_ = 0;
-  u64 parameters_ = 0;
   u64 templates_ = 0;
   bool ordered_ = true;
   bool broken_ = false;
@@ -531,7 +513,7 @@ class Parser {
   json::Value special_;
   std::map<std::string, Value> numbers_;
   std::map<std::string, std::pair<json::Value, Range>> bases_;
-  std::map<std::string, std::pair<u64, u64>> types_;  // name -> tensors, elements
+  TensorTotals totals_;
   std::vector<Pending> pending_;
 };
 

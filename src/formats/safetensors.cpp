@@ -118,7 +118,7 @@ class Parser {
         broken_ = true;
         json.skip(value);
       }
-      if (tensors_ > kMostTensors) {
+      if (totals_.tensors() > kMostTensors) {
         report_.add("STS002", Range{0, 8}, json::Value().set("length", header_end_ - 8).set("size", source_.size()));
         return;
       }
@@ -223,13 +223,9 @@ class Parser {
                       .set("computed", *bits / 8));
       broken_ = true;
     }
-    ++tensors_;
-    parameters_ = checked_add(parameters_, *elements).value_or(UINT64_MAX);
-    auto& [count, weights] = types_[*dtype];
-    ++count;
-    weights += *elements;
+    totals_.add(*dtype, *elements);
     // An overlap is reported with names; they are short in every real file and cut in hostile ones.
-    claims_.push_back({header_end_ + offsets[0], header_end_ + offsets[1], at, text::display(name, 48)});
+    claims_.push_back({header_end_ + offsets[0], header_end_ + offsets[1], at, text::display(name, 128)});
   }
 
   template <class F>
@@ -250,23 +246,9 @@ class Parser {
     u64 total = 0;
     for (const Claim& claim : claims_) total += claim.end - claim.begin;
     check_layout(source_, header_end_, 1, std::move(claims_), {"STS009", "STS010", "", "STS012", "STS013"}, report_,
-                 coverage_);
+                 coverage_, out_.parts);
     if (broken_) coverage_.gaps.push_back({{header_end_, source_.size()}, "a tensor without usable bounds"});
-    report_.fact("model.parameters", parameters_, std::nullopt, Assurance::verified);
-    report_.fact("model.tensors", tensors_, std::nullopt, Assurance::verified);
-    report_.fact("model.tensor_bytes", total, std::nullopt, Assurance::verified);
-    json::Value histogram = json::Object{};
-    std::string_view widest;
-    u64 most = 0;
-    for (const auto& [name, entry] : types_) {
-      histogram.set(name, entry.first);
-      if (entry.second > most) {
-        most = entry.second;
-        widest = name;
-      }
-    }
-    report_.fact("model.tensor_types", std::move(histogram), std::nullopt, Assurance::verified);
-    if (!widest.empty()) report_.fact("model.quantization", widest, std::nullopt, Assurance::verified);
+    totals_.report(total, report_);
   }
 
   const Source& source_;
@@ -275,11 +257,9 @@ class Parser {
   Examination& out_;
   Coverage coverage_;
   u64 header_end_ = 0;
-  u64 tensors_ = 0;
-  u64 parameters_ = 0;
   bool broken_ = false;
   std::vector<Claim> claims_;
-  std::map<std::string, std::pair<u64, u64>> types_;
+  TensorTotals totals_;
 };
 
 // A length that fits the limit, then an object: nothing else in use begins like this.

@@ -87,7 +87,7 @@ std::optional<std::string> flag(const std::vector<std::string>& argv, const std:
 
 class Process {
  public:
-  Process(const fs::path& root, std::string pid) : folder_(root / "proc" / pid), self_(root / "proc" / "self") {}
+  Process(const fs::path& root, const std::string& pid) : folder_(root / "proc" / pid), self_(root / "proc" / "self") {}
 
   // Nothing when it is no model server; `readable` says whether that could be told.
   std::optional<Server> server(bool& readable) {

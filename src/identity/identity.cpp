@@ -127,6 +127,23 @@ void compare_file_type(Examination& found) {
   }
 }
 
+// The shards that an index names lie beside it.
+void compare_shards(Examination& found) {
+  std::set<std::string> paths;
+  for (const Artifact& artifact : found.artifacts) paths.insert(artifact.path);
+  for (Fact* fact : all(found, "index.shards")) {
+    if (!fact->value.is_array() || !fact->artifact) continue;
+    const std::string& index = found.artifacts[*fact->artifact].path;
+    const std::string folder = index.substr(0, index.rfind('/') + 1);
+    const auto& shards = fact->value.array();
+    const auto present = std::ranges::count_if(
+        shards, [&](const json::Value& shard) { return shard.is_string() && paths.contains(folder + shard.string()); });
+    if (static_cast<std::size_t>(present) == shards.size()) continue;
+    found.findings.push_back({"IDN004", Severity::medium, fact->artifact, fact->at,
+                              json::Value().set("count", u64{shards.size()}).set("present", static_cast<u64>(present))});
+  }
+}
+
 // A split model loads only when every part is there, so what was examined must be all of it.
 void compare_parts(Examination& found) {
   const auto counts = all(found, "split.count");
@@ -155,8 +172,9 @@ std::optional<u64> labelled_parameters(std::string_view label) {
   std::string_view rest = label;
   if (const std::size_t times = label.find('x'); times != std::string_view::npos) {
     u64 experts = 0;
-    const auto [end, error] = std::from_chars(label.data(), label.data() + times, experts);
-    if (error != std::errc{} || end != label.data() + times || experts == 0 || experts > 4096) return std::nullopt;
+    const std::string_view count = label.substr(0, times);
+    const auto [end, error] = std::from_chars(count.begin(), count.end(), experts);
+    if (error != std::errc{} || end != count.end() || experts == 0 || experts > 4096) return std::nullopt;
     product = static_cast<double>(experts);
     rest.remove_prefix(times + 1);
   }
@@ -178,6 +196,7 @@ void weigh_claims(Examination& found) {
   compare_size_label(found);
   compare_file_type(found);
   compare_parts(found);
+  compare_shards(found);
   for (const std::string_view key : kExpected) {
     if (found.fact(key) == nullptr)
       found.facts.push_back({std::string(key), nullptr, std::nullopt, std::nullopt, Assurance::missing});

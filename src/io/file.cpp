@@ -100,18 +100,28 @@ bool File::unchanged() const {
   return ::fstat(descriptor_, &s) == 0 && from(s) == stat_;
 }
 
-std::string hash(const File& file, const std::function<void(u64)>& progress) {
+namespace {
+
+std::string hash_range(const File& file, u64 begin, u64 end, const std::function<void(u64)>& progress) {
   ::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_SEQUENTIAL);
   Sha256 digest;
-  std::vector<std::byte> window(kHashWindow);
-  for (u64 at = 0; at < file.size();) {
-    const std::size_t count = file.read(at, std::span(window).first(std::min<u64>(kHashWindow, file.size() - at)));
+  std::vector<std::byte> window(std::min<u64>(kHashWindow, end - begin));
+  for (u64 at = begin; at < end;) {
+    const std::size_t count = file.read(at, std::span(window).first(std::min<u64>(window.size(), end - at)));
     if (count == 0) return {};
     digest.update(Bytes(window).first(count));
     at += count;
     if (progress) progress(at);
   }
   return digest.finish();
+}
+
+}  // namespace
+
+std::string hash(const File& file, u64 begin, u64 end) { return hash_range(file, begin, end, {}); }
+
+std::string hash(const File& file, const std::function<void(u64)>& progress) {
+  return hash_range(file, 0, file.size(), progress);
 }
 
 Result<bool> write_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode) {

@@ -46,6 +46,8 @@ class File final : public Source {
   Stat stat_;
 };
 
+// SHA-256 of the bytes in [begin, end). Empty when the file ended early or couldn't be read.
+std::string hash(const File& file, u64 begin, u64 end);
 // SHA-256 of all bytes, read once in windows. Empty when the file ended early or couldn't be read.
 // `progress`, if set, is told the bytes done so far.
 std::string hash(const File& file, const std::function<void(u64)>& progress = {});

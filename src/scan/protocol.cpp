@@ -143,6 +143,11 @@ class Reader {
       found.coverage.push_back(std::move(coverage));
     });
     if (found.coverage.empty()) refuse("coverage", "none");
+    count("parts", kMostParts, [&] {
+      Part part{text("part name"), {}};
+      part.at = range("part", file_bytes_).value_or(Range{});
+      found.parts.push_back(std::move(part));
+    });
     if (in_.ok() && in_.remaining() != 0) refuse("frame", "bytes after its end");
     return found;
   }
@@ -226,7 +231,8 @@ class Reader {
 void encode(u32 item, const Examination& found, const std::function<void(Bytes)>& write) {
   Writer out;
   const bool cut = found.artifacts.size() > kMostArtifacts || found.facts.size() > kMostFacts ||
-                   found.findings.size() > kMostFindings || found.coverage.size() > kMostArtifacts;
+                   found.findings.size() > kMostFindings || found.coverage.size() > kMostArtifacts ||
+                   found.parts.size() > kMostParts;
   out.u32_(item);
   out.u8_(found.complete && !cut ? 1 : 0);
   out.list(found.artifacts, kMostArtifacts, [&](const Artifact& a) {
@@ -256,6 +262,10 @@ void encode(u32 item, const Examination& found, const std::function<void(Bytes)>
       out.range(g.range);
       out.text(g.why);
     });
+  });
+  out.list(found.parts, kMostParts, [&](const Part& p) {
+    out.text(p.name);
+    out.range(p.at);
   });
   const auto length = static_cast<u32>(out.bytes().size());
   write(std::as_bytes(std::span(&length, 1)));

@@ -21,6 +21,7 @@ inline constexpr std::size_t kMostArtifacts = 4096;
 inline constexpr std::size_t kMostFacts = 4096;
 inline constexpr std::size_t kMostFindings = 1024;
 inline constexpr std::size_t kMostGaps = 4096;
+inline constexpr std::size_t kMostParts = 65'536;
 inline constexpr std::size_t kMostKey = 64;          // characters of a fact's key
 inline constexpr std::size_t kMostText = 64 * 1024;  // bytes of any text
 inline constexpr int kDeepestValue = 8;

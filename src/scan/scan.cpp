@@ -44,6 +44,7 @@ class Run {
   void open();
   void hash(Job& job);
   void parse(std::span<Job> jobs);
+  void hash_parts(Job& job) const;
   bool parallel(std::vector<std::function<void()>> tasks);
   evidence::Record skeleton() const;
   void merge(Job& job, evidence::Record& record) const;
@@ -99,11 +100,12 @@ void Run::hash(Job& job) {
 }
 
 void Run::parse(std::span<Job> jobs) {
-  sandbox::Batch batch{.task = 0, .files = {}, .request = std::vector<std::byte>(jobs.size() * sizeof(u64))};
+  sandbox::Batch batch{.task = 0, .files = {}, .request = std::vector<std::byte>(1 + jobs.size() * sizeof(u64))};
+  batch.request[0] = std::byte{options_.tensor_digests};
   std::vector<u64> sizes;
   for (const Job& job : jobs) {
     batch.files.push_back(job.file.descriptor());
-    std::memcpy(batch.request.data() + sizes.size() * sizeof(u64), &job.file.stat().bytes, sizeof(u64));
+    std::memcpy(batch.request.data() + 1 + sizes.size() * sizeof(u64), &job.file.stat().bytes, sizeof(u64));
     sizes.push_back(job.file.size());
   }
   auto reply = services_.zygote.run(batch);
@@ -153,6 +155,24 @@ bool Run::parallel(std::vector<std::function<void()>> tasks) {
   return !error_;
 }
 
+// The worker only says where the tensors are; this process reads and hashes them.
+void Run::hash_parts(Job& job) const {
+  if (!job.found || job.found->parts.empty()) return;
+  json::Value list = json::Array{};
+  for (const Part& part : job.found->parts) {
+    std::string digest = io::hash(job.file, part.at.begin, part.at.end);
+    if (digest.empty()) {
+      job.changed = true;
+      return;
+    }
+    list.push(json::Value()
+                  .set("name", part.name)
+                  .set("bytes", part.at.end - part.at.begin)
+                  .set("sha256", std::move(digest)));
+  }
+  job.found->facts.push_back({"model.tensor_digests", std::move(list), 0, std::nullopt, Assurance::verified});
+}
+
 evidence::Record Run::skeleton() const {
   evidence::Record record;
   record.kind = "scan";
@@ -162,6 +182,7 @@ evidence::Record Run::skeleton() const {
                    .engine = {},
                    .seed = {},
                    .uses = {}};
+  if (options_.tensor_digests) record.method.params.set("tensor_digests", true);
   for (const TargetFile& file : target_.files) record.subjects.push_back({"file", file.name, "", 0});
   for (const Job& job : jobs_) {
     record.subjects[job.index].sha256 = job.sha256;
@@ -224,7 +245,7 @@ Result<evidence::Record> Run::record() {
   if (options_.hash) {
     for (Job& job : jobs_) tasks.emplace_back([this, &job] { hash(job); });
   }
-  parallel(std::move(tasks));
+  (void)parallel(std::move(tasks));
 
   evidence::Record record = skeleton();
   if (services_.store != nullptr && !options_.rehash) {
@@ -243,6 +264,11 @@ Result<evidence::Record> Run::record() {
     begin = end;
   }
   if (!parallel(std::move(batches))) return std::unexpected(*error_);
+  if (options_.tensor_digests) {
+    std::vector<std::function<void()>> files;
+    for (Job& job : jobs_) files.emplace_back([this, &job] { hash_parts(job); });
+    (void)parallel(std::move(files));
+  }
 
   bool all_cached = !jobs_.empty();
   for (Job& job : jobs_) {

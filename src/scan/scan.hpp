@@ -22,6 +22,7 @@ inline constexpr u32 kAnalyzer = 1;
 struct Options {
   bool hash = true;              // without it the record has no digests and is never reused
   bool rehash = false;           // ignore remembered digests and records
+  bool tensor_digests = false;   // also the SHA-256 of every tensor: reads every file a second time
   unsigned jobs = 0;             // 0: one per core
   i64 max_age = 90 * 24 * 3600;  // seconds: how old a reused record may be
 };

@@ -32,7 +32,7 @@ class DescriptorSource final : public Source {
   u64 size_;
 };
 
-Examination examine(const Source& source) {
+Examination examine(const Source& source, bool parts) {
   std::array<std::byte, 4096> head{};
   const std::size_t length = source.read(0, std::span(head).first(std::min<u64>(head.size(), source.size())));
   const formats::Format* format = formats::detect(Bytes(head).first(length), source.size());
@@ -45,6 +45,7 @@ Examination examine(const Source& source) {
     none.gaps.push_back({{0, source.size()}, source.size() == 0 ? "the file is empty" : "no parser for this content"});
     found.coverage.push_back(std::move(none));
   }
+  if (!parts) found.parts.clear();
   return found;
 }
 
@@ -52,10 +53,11 @@ Examination examine(const Source& source) {
 
 void worker_task(std::span<const int> files, Bytes request, const sandbox::Writer& write) {
   const MemorySource source(request);
-  Cursor sizes(source);
+  Cursor in(source);
+  const bool parts = in.read<u8>("parts") != 0;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const u64 size = sizes.read<u64>("file size");
-    encode(static_cast<u32>(i), examine(DescriptorSource(files[i], size)), write);
+    const u64 size = in.read<u64>("file size");
+    encode(static_cast<u32>(i), examine(DescriptorSource(files[i], size), parts), write);
   }
 }
 

@@ -160,7 +160,7 @@ const Node* member(const Node& table, const std::string& key) {
   return document;
 }
 
-void Document::error(const Node& at, std::string message) {
+void Document::error(const Node& at, const std::string& message) {
   errors_.push_back(pointed(text_, name_, at.line, at.column, message));
 }
 

@@ -41,7 +41,7 @@ class Document {
 
   const Node& root() const { return root_; }
   // Adds "name:line:column: message", the line and a caret.
-  void error(const Node& at, std::string message);
+  void error(const Node& at, const std::string& message);
   // All errors, or nothing.
   Result<bool> check() const;
 

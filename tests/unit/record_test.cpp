@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/sha256.hpp"
+#include "evidence/history.hpp"
 #include "evidence/store.hpp"
 #include "io/file.hpp"
 
@@ -102,6 +103,30 @@ TEST_F(StoreTest, TamperedRecordsAreAbsent) {
   text.replace(text.find("\"high\""), 6, "\"info\"");
   ASSERT_TRUE(io::write_atomically(path, text));
   EXPECT_FALSE(store.find(cache_key(sample()), kMade + 1, 60));
+}
+
+json::Value verdict_of(const Record& record, const std::string& context, i64 now) {
+  json::Value records = json::Array{};
+  records.push(encode(record));
+  return json::Value()
+      .set("schema", "steelyard/verdict/1")
+      .set("verdict", json::Value().set("context", context).set("profile", "business"))
+      .set("inputs", json::Value().set("records", records).set("now", now));
+}
+
+TEST_F(StoreTest, HistoryKeepsTheNewestVerdictOfEachUse) {
+  const History history(folder_);
+  EXPECT_TRUE(history.all().empty());
+  ASSERT_TRUE(history.put(verdict_of(sample(), "mail", 1)).value_or(false));
+  ASSERT_TRUE(history.put(verdict_of(sample(), "chat", 2)).value_or(false));
+  ASSERT_TRUE(history.put(verdict_of(sample(), "mail", 3)).value_or(false));
+  const auto all = history.all();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0]["inputs"]["now"].integer(), 3);
+  EXPECT_EQ(all[1]["verdict"]["context"].string(), "chat");
+  Record unhashed = sample();
+  unhashed.subjects[0].sha256.clear();
+  EXPECT_FALSE(history.put(verdict_of(unhashed, "mail", 4)).value_or(true));
 }
 
 }  // namespace

@@ -136,5 +136,37 @@ TEST_F(Scan, DigestsAreThoseOfTheBytes) {
   EXPECT_EQ(scan({.hash = false}).subjects.at(0).sha256, "");
 }
 
+std::string safetensors(const std::string& header, const std::string& data) {
+  std::string out(8, '\0');
+  out[0] = static_cast<char>(header.size());
+  return out + header + data;
+}
+
+TEST_F(Scan, DigestsOfTensorsAreThoseOfTheirBytes) {
+  std::ofstream(folder_ / "w.safetensors", std::ios::binary) << safetensors(
+      R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}})",
+      "abcde");
+  const auto record = scan({.tensor_digests = true, .jobs = 1});
+  const Fact* digests = record.found.fact("model.tensor_digests");
+  ASSERT_NE(digests, nullptr);
+  ASSERT_EQ(digests->value.array().size(), 2u);
+  EXPECT_EQ(digests->value.array()[0]["sha256"].string(), sha256("abc"));
+  EXPECT_EQ(digests->value.array()[1]["sha256"].string(), sha256("de"));
+  EXPECT_EQ(scan().found.fact("model.tensor_digests"), nullptr);
+  EXPECT_NE(evidence::cache_key(scan()), evidence::cache_key(record));
+}
+
+TEST_F(Scan, ShardsThatAnIndexNamesMustBeThere) {
+  fs::create_directories(folder_ / "m");
+  std::ofstream(folder_ / "m" / "model.safetensors.index.json")
+      << R"({"metadata":{},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})";
+  const std::string shard = safetensors(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x");
+  std::ofstream(folder_ / "m" / "one.safetensors", std::ios::binary) << shard;
+  std::ofstream(folder_ / "two.safetensors", std::ios::binary) << shard;
+  EXPECT_EQ(paths_with(scan(), "IDN004"), (std::vector<std::string>{"m/model.safetensors.index.json"}));
+  std::ofstream(folder_ / "m" / "two.safetensors", std::ios::binary) << shard;
+  EXPECT_TRUE(paths_with(scan(), "IDN004").empty());
+}
+
 }  // namespace
 }  // namespace steelyard::scan

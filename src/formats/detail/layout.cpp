@@ -70,6 +70,26 @@ void Reporter::finish() {
   }
 }
 
+void TensorTotals::add(std::string_view type, u64 elements) {
+  ++tensors_;
+  elements_ = checked_add(elements_, elements).value_or(UINT64_MAX);
+  auto& [tensors, weights] = types_[std::string(type)];
+  ++tensors;
+  weights = checked_add(weights, elements).value_or(UINT64_MAX);
+}
+
+void TensorTotals::report(u64 bytes, Reporter& report) const {
+  report.fact("model.parameters", elements_, std::nullopt, Assurance::verified);
+  report.fact("model.tensors", tensors_, std::nullopt, Assurance::verified);
+  report.fact("model.tensor_bytes", bytes, std::nullopt, Assurance::verified);
+  json::Value histogram = json::Object{};
+  for (const auto& [name, entry] : types_) histogram.set(name, entry.first);
+  report.fact("model.tensor_types", std::move(histogram), std::nullopt, Assurance::verified);
+  const auto widest = std::ranges::max_element(types_, {}, [](const auto& entry) { return entry.second.second; });
+  if (widest != types_.end())
+    report.fact("model.quantization", widest->first, std::nullopt, Assurance::verified);
+}
+
 std::string_view recognise(const Source& source, u64 offset) {
   std::array<std::byte, 8> head{};
   const std::size_t count = source.read(offset, head);
@@ -83,7 +103,9 @@ std::string_view recognise(const Source& source, u64 offset) {
 }
 
 void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Claim> claims, const LayoutRules& rules,
-                  Reporter& report, Coverage& coverage) {
+                  Reporter& report, Coverage& coverage, std::vector<Part>& parts) {
+  for (std::size_t i = 0; i < std::min(claims.size(), kMostParts); ++i)
+    parts.push_back({claims[i].name, {claims[i].begin, claims[i].end}});
   std::ranges::stable_sort(claims, {}, [](const Claim& c) { return std::pair(c.begin, c.end); });
   const auto hole = [&](u64 from, u64 to) {
     const u64 pad = std::min(to, checked_align(from, alignment).value_or(to));

@@ -5,6 +5,7 @@
 // Shared by the formats whose data section is a row of tensors. Tested by the formats' own tests.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,20 @@ class Reporter {
   std::vector<std::pair<std::string, std::size_t>> counts_;
 };
 
+// What the tensors of a file add up to.
+class TensorTotals {
+ public:
+  void add(std::string_view type, u64 elements);
+  u64 tensors() const { return tensors_; }
+  // Facts model.parameters, model.tensors, model.tensor_bytes, model.tensor_types, model.quantization.
+  void report(u64 bytes, Reporter& report) const;
+
+ private:
+  u64 tensors_ = 0;
+  u64 elements_ = 0;
+  std::map<std::string, std::pair<u64, u64>, std::less<>> types_;  // name -> tensors, elements
+};
+
 struct Claim {
   u64 begin = 0;  // absolute
   u64 end = 0;
@@ -45,9 +60,10 @@ struct LayoutRules {
 
 // Checks `claims` against [begin, end of file): everything after `begin` belongs to one of them or,
 // up to `alignment`, is zero padding. Adds the findings and gaps, and the bytes claimed to
-// `coverage.examined`.
+// `coverage.examined`. The first kMostParts become `parts`.
+inline constexpr std::size_t kMostParts = 65'536;
 void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Claim> claims, const LayoutRules& rules,
-                  Reporter& report, Coverage& coverage);
+                  Reporter& report, Coverage& coverage, std::vector<Part>& parts);
 
 // What the bytes at `offset` look like: "a ZIP archive", "an ELF program", …; "" for nothing known.
 std::string_view recognise(const Source& source, u64 offset);
