@@ -10,7 +10,8 @@ namespace steelyard::cli {
 inline constexpr Flag kNoHash = {"--no-hash", "", "don't read whole files: structure only, no digests, nothing reused",
                                  ""};
 inline constexpr Flag kRehash = {"--rehash", "", "ignore remembered digests and evidence", ""};
-inline constexpr Flag kTensorDigests = {"--tensor-digests", "", "also the SHA-256 of every tensor: reads every file twice", ""};
+inline constexpr Flag kTensorDigests = {"--tensor-digests", "",
+                                        "also the SHA-256 of every tensor: reads every file twice", ""};
 inline constexpr Flag kJobs = {"-j,--jobs", "N", "threads for reading and parsing (default: one per core)", ""};
 inline constexpr Flag kFailOn = {"--fail-on", "SEVERITY",
                                  "exit 1 on findings of this severity or above (default: high)",

@@ -43,7 +43,8 @@ std::vector<json::Value> History::all() const {
     if (entry->path().extension() != ".json" || documents.size() >= kMostShown) continue;
     const auto text = io::read_text(entry->path());
     auto document = text ? json::parse(*text) : std::unexpected(text.error());
-    if (document && (*document)["schema"].string() == "steelyard/verdict/1" && (*document)["inputs"]["now"].is_integer())
+    if (document && (*document)["schema"].string() == "steelyard/verdict/1" &&
+        (*document)["inputs"]["now"].is_integer())
       documents.push_back(std::move(*document));
   }
   std::ranges::stable_sort(documents, std::ranges::greater{},

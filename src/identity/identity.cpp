@@ -139,8 +139,9 @@ void compare_shards(Examination& found) {
     const auto present = std::ranges::count_if(
         shards, [&](const json::Value& shard) { return shard.is_string() && paths.contains(folder + shard.string()); });
     if (static_cast<std::size_t>(present) == shards.size()) continue;
-    found.findings.push_back({"IDN004", Severity::medium, fact->artifact, fact->at,
-                              json::Value().set("count", u64{shards.size()}).set("present", static_cast<u64>(present))});
+    found.findings.push_back(
+        {"IDN004", Severity::medium, fact->artifact, fact->at,
+         json::Value().set("count", u64{shards.size()}).set("present", static_cast<u64>(present))});
   }
 }
 

@@ -86,8 +86,7 @@ void TensorTotals::report(u64 bytes, Reporter& report) const {
   for (const auto& [name, entry] : types_) histogram.set(name, entry.first);
   report.fact("model.tensor_types", std::move(histogram), std::nullopt, Assurance::verified);
   const auto widest = std::ranges::max_element(types_, {}, [](const auto& entry) { return entry.second.second; });
-  if (widest != types_.end())
-    report.fact("model.quantization", widest->first, std::nullopt, Assurance::verified);
+  if (widest != types_.end()) report.fact("model.quantization", widest->first, std::nullopt, Assurance::verified);
 }
 
 std::string_view recognise(const Source& source, u64 offset) {
