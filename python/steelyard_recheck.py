@@ -280,7 +280,7 @@ def file_format(params, requirement, scans):
         return unmet(f'{counted(len(other), "part")} not in an allowed format: {other.values} '
                      f'(allowed: {listing(params["allow"])})', other.cites)
     unknown = [(shown(artifact["path"]), cite) for artifact, cite, _ in rows(scans, "artifacts")
-               if artifact["format"] == "unknown" and artifact["range"] and artifact["range"][0] != artifact["range"][1]]
+               if artifact["format"] == "unknown" and number_of(artifact["bytes"])]
     if unknown:
         return undetermined(f'{counted(len(unknown), "file")} of unknown format: {listing(name for name, _ in unknown)}',
                             [cite for _, cite in unknown], RESCAN + ", without what it cannot examine")

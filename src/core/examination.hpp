@@ -30,7 +30,7 @@ std::string_view to_string(Layer layer);
 std::optional<Severity> parse_severity(std::string_view text);
 std::optional<Assurance> parse_assurance(std::string_view text);
 
-// Half-open range of byte offsets in an artifact's subject.
+// Half-open range of byte offsets in an artifact's content.
 struct Range {
   u64 begin = 0;
   u64 end = 0;
@@ -43,7 +43,9 @@ struct Artifact {
   u32 subject = 0;     // index into the record's subjects
   std::string path;    // "weights.pt!archive/data.pkl"
   std::string format;  // id of a format, or "unknown"
-  Range range;
+  Range range;           // in the parent's content; of a file, all of it
+  std::string encoding;  // how the bytes in `range` become the content: "deflate", "gzip"; empty: as they are
+  u64 bytes = 0;         // of the content
 };
 
 struct Fact {

@@ -151,6 +151,8 @@ Record read_statement(Reader& in, const json::Value& s) {
     artifact.path = in.text(item, "path");
     artifact.format = in.text(item, "format");
     artifact.range = in.range(item["range"]).value_or(Range{});
+    artifact.encoding = in.text_or_null(item, "encoding");
+    artifact.bytes = in.number(item, "bytes");
     found.artifacts.push_back(std::move(artifact));
   });
   const std::size_t artifacts = found.artifacts.size();
@@ -197,7 +199,9 @@ json::Value statement(const Record& record) {
                        .set("subject", a.subject)
                        .set("path", a.path)
                        .set("format", a.format)
-                       .set("range", range(a.range)));
+                       .set("range", range(a.range))
+                       .set("encoding", or_null(a.encoding))
+                       .set("bytes", a.bytes));
   }
   return json::Value()
       .set("schema", kSchema)

@@ -9,25 +9,32 @@
 #include <span>
 
 #include "base/cursor.hpp"
-#include "core/examination.hpp"
+#include "formats/item.hpp"
 
 namespace steelyard::formats {
+
+// What a format is recognised by.
+struct Sniff {
+  const Source& source;
+  Bytes head;             // the first bytes, up to 4 KiB
+  std::string_view name;  // last part of the name; only for texts that a loader picks by their name
+  u64 size() const { return source.size(); }
+};
 
 struct Format {
   std::string_view id;          // "gguf"
   std::string_view title;       // "GGUF (llama.cpp), versions 1 to 3"
   std::string_view extensions;  // "gguf": comma-separated, for listings only: content decides
   std::string_view spec;        // where the format is specified
-  // Confidence 0..100 from the first bytes (up to 4 KiB) and the size.
-  int (*sniff)(Bytes head, u64 size);
-  // Fills `out` for artifact 0, which the caller has put there (subject 0, the whole file). Keeps
-  // facts <= 4096 and findings <= 1024 whatever the input.
-  void (*parse)(const Source& source, Examination& out);
+  // Confidence 0..100.
+  int (*sniff)(const Sniff& sniff);
+  // Fills the item's facts, findings and coverage. Keeps facts <= 4096 whatever the input.
+  void (*parse)(Item& item);
 };
 
 // Every format, in the order of their ids.
 std::span<const Format* const> all();
 // The most confident one, or nullptr.
-const Format* detect(Bytes head, u64 size);
+const Format* detect(const Source& source, std::string_view name);
 
 }  // namespace steelyard::formats

@@ -68,7 +68,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kTextFac
 
 class Parser {
  public:
-  Parser(const Source& source, Examination& out) : source_(source), in_(source), report_(out), out_(out) {}
+  explicit Parser(Item& item)
+      : item_(item), source_(item.source()), in_(source_), report_(item.report()), coverage_(item.coverage()) {}
 
   void run() {
     header();
@@ -84,9 +85,6 @@ class Parser {
       coverage_.gaps.push_back({{coverage_.examined, source_.size()}, "the structure before it is broken"});
     }
     facts();
-    report_.finish();
-    coverage_.bytes = source_.size();
-    out_.coverage.push_back(std::move(coverage_));
   }
 
  private:
@@ -465,8 +463,7 @@ class Parser {
         claims.push_back({*first, *last, tensor.at, text::display(tensor.name)});
       }
     }
-    check_layout(source_, header_end, alignment_, std::move(claims), {"GGF015", "GGF016", "GGF017", "GGF018", "GGF022"},
-                 report_, coverage_, out_.parts);
+    check_layout(item_, header_end, alignment_, std::move(claims), {"GGF015", "GGF016", "GGF017", "GGF018", "GGF022"});
     if (broken_) coverage_.gaps.push_back({{header_end, source_.size()}, "a tensor without usable bounds"});
     totals_.report(total, report_);
   }
@@ -496,11 +493,11 @@ class Parser {
     std::string name;
   };
 
+  Item& item_;
   const Source& source_;
   Cursor in_;
-  Reporter report_;
-  Examination& out_;
-  Coverage coverage_;
+  Reporter& report_;
+  Coverage& coverage_;
   u32 version_ = 0;
   u64 tensor_count_ = 0;
   u64 key_count_ = 0;
@@ -517,9 +514,9 @@ class Parser {
   std::vector<Pending> pending_;
 };
 
-int sniff(Bytes head, u64) { return as_text(head).starts_with("GGUF") ? 100 : 0; }
+int sniff(const Sniff& sniff) { return as_text(sniff.head).starts_with("GGUF") ? 100 : 0; }
 
-void parse(const Source& source, Examination& out) { Parser(source, out).run(); }
+void parse(Item& item) { Parser(item).run(); }
 
 }  // namespace
 

@@ -54,7 +54,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMetadat
 
 class Parser {
  public:
-  Parser(const Source& source, Examination& out) : source_(source), in_(source), report_(out), out_(out) {}
+  explicit Parser(Item& item)
+      : item_(item), source_(item.source()), in_(source_), report_(item.report()), coverage_(item.coverage()) {}
 
   void run() {
     const u64 length = in_.read<u64>("header length");
@@ -72,7 +73,6 @@ class Parser {
       header(json);
     }
     const auto& fault = in_.ok() ? text.fault() : in_.fault();
-    coverage_.bytes = size;
     if (fault) {
       report_.add("STS001", Range{std::min(fault->offset, size), std::min(fault->offset, size)},
                   json::Value().set("fault", to_string(*fault)));
@@ -82,8 +82,6 @@ class Parser {
       data();
     }
     report_.fact("model.format", "safetensors", Range{0, std::min<u64>(8, size)}, Assurance::verified);
-    report_.finish();
-    out_.coverage.push_back(std::move(coverage_));
   }
 
  private:
@@ -245,17 +243,16 @@ class Parser {
     coverage_.examined = header_end_;
     u64 total = 0;
     for (const Claim& claim : claims_) total += claim.end - claim.begin;
-    check_layout(source_, header_end_, 1, std::move(claims_), {"STS009", "STS010", "", "STS012", "STS013"}, report_,
-                 coverage_, out_.parts);
+    check_layout(item_, header_end_, 1, std::move(claims_), {"STS009", "STS010", "", "STS012", "STS013"});
     if (broken_) coverage_.gaps.push_back({{header_end_, source_.size()}, "a tensor without usable bounds"});
     totals_.report(total, report_);
   }
 
+  Item& item_;
   const Source& source_;
   Cursor in_;
-  Reporter report_;
-  Examination& out_;
-  Coverage coverage_;
+  Reporter& report_;
+  Coverage& coverage_;
   u64 header_end_ = 0;
   bool broken_ = false;
   std::vector<Claim> claims_;
@@ -263,14 +260,15 @@ class Parser {
 };
 
 // A length that fits the limit, then an object: nothing else in use begins like this.
-int sniff(Bytes head, u64 size) {
+int sniff(const Sniff& sniff) {
+  const Bytes head = sniff.head;
   if (head.size() < 9 || head[8] != std::byte{'{'}) return 0;
   u64 length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | std::to_integer<u64>(head[static_cast<std::size_t>(i)]);
-  return length <= kMostHeader && length <= size ? 90 : length <= kMostHeader * 16 ? 40 : 0;
+  return length <= kMostHeader && length <= sniff.size() ? 90 : length <= kMostHeader * 16 ? 40 : 0;
 }
 
-void parse(const Source& source, Examination& out) { Parser(source, out).run(); }
+void parse(Item& item) { Parser(item).run(); }
 
 }  // namespace
 

@@ -20,9 +20,10 @@ bool plain_name(std::string_view name) {
          name.find_first_of("/\\:\0\n\r\t", 0, 7) == std::string_view::npos;
 }
 
-void parse(const Source& source, Examination& out) {
-  Reporter report(out);
-  Coverage coverage{0, source.size(), 0, {}};
+void parse(Item& item) {
+  const Source& source = item.source();
+  Reporter& report = item.report();
+  Coverage& coverage = item.coverage();
   std::string content(std::min(source.size(), kLargest + 1), '\0');
   content.resize(source.read(0, std::as_writable_bytes(std::span(content))));
   const auto index = json::parse(content, {.most_bytes = kLargest, .decimals = true});
@@ -46,12 +47,10 @@ void parse(const Source& source, Examination& out) {
     coverage.examined = source.size();
   }
   report.fact("model.format", "safetensors index", Range{0, source.size()}, Assurance::verified);
-  report.finish();
-  out.coverage.push_back(std::move(coverage));
 }
 
-int sniff(Bytes head, u64) {
-  const std::string_view text = as_text(head);
+int sniff(const Sniff& sniff) {
+  const std::string_view text = as_text(sniff.head);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && text[first] == '{' && text.contains("\"weight_map\"") ? 60 : 0;
 }

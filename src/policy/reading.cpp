@@ -40,7 +40,7 @@ Shortfall gap_in(const Item& scan, std::size_t index) {
   const Examination& found = scan.record->found;
   const Coverage& coverage = found.coverage[index];
   const bool named = coverage.artifact < found.artifacts.size();
-  const Artifact artifact = named ? found.artifacts[coverage.artifact] : Artifact{{}, 0, "?", "unknown", {}};
+  const Artifact artifact = named ? found.artifacts[coverage.artifact] : Artifact{{}, 0, "?", "unknown", {}, {}, 0};
   std::string text =
       fmt::format("{} of {} bytes of {} were not examined", left_out(coverage), coverage.bytes, shown(artifact.path));
   if (!coverage.gaps.empty()) text += fmt::format(" ({})", shown(coverage.gaps.front().why));

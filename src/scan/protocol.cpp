@@ -88,8 +88,15 @@ class Reader {
       artifact.parent = index("artifact parent", found.artifacts.size());
       artifact.path = text("artifact path");
       artifact.format = text("artifact format");
-      artifact.range = range("artifact range", file_bytes_).value_or(Range{});
       const bool root = found.artifacts.empty();
+      const u64 within = artifact.parent ? found.artifacts[*artifact.parent].bytes : file_bytes_;
+      artifact.range = range("artifact range", within).value_or(Range{});
+      artifact.encoding = text("artifact encoding");
+      artifact.bytes = in_.read<u64>("artifact bytes");
+      if (artifact.encoding.empty() && artifact.bytes != artifact.range.end - artifact.range.begin)
+        refuse("artifact bytes", "not the size of its range");
+      if (!artifact.encoding.empty() && (root || !name(artifact.encoding)))
+        refuse("artifact encoding", "not the name of an encoding");
       if (artifact.parent.has_value() == root) refuse("artifact", "the first is the file, all others have a parent");
       if (root && (artifact.range != Range{0, file_bytes_} || !artifact.path.empty()))
         refuse("artifact", "the first is not the whole file");
@@ -103,7 +110,7 @@ class Reader {
       fact.key = text("fact key");
       fact.value = value(0);
       fact.artifact = index("fact artifact", artifacts);
-      fact.at = range("fact range", file_bytes_);
+      fact.at = range("fact range", size(found, fact.artifact));
       const u8 assurance = in_.read<u8>("assurance");
       if (!name(fact.key)) refuse("fact key", "not a key");
       if (assurance != static_cast<u8>(Assurance::verified) && assurance != static_cast<u8>(Assurance::claimed))
@@ -115,7 +122,7 @@ class Reader {
       Finding finding;
       finding.rule = text("rule");
       finding.artifact = index("finding artifact", artifacts);
-      finding.at = range("finding range", file_bytes_);
+      finding.at = range("finding range", size(found, finding.artifact));
       finding.data = value(0);
       const rules::Rule* rule = rules::find(finding.rule);
       if (rule == nullptr) refuse("rule", "no such rule");
@@ -128,13 +135,11 @@ class Reader {
       coverage.artifact = index("coverage artifact", artifacts).value_or(0);
       coverage.bytes = in_.read<u64>("coverage bytes");
       coverage.examined = in_.read<u64>("coverage examined");
-      if (coverage.artifact < artifacts) {
-        const Range whole = found.artifacts[coverage.artifact].range;
-        if (coverage.bytes != whole.end - whole.begin) refuse("coverage bytes", "not the artifact's size");
-      }
+      const u64 whole = size(found, coverage.artifact);
+      if (coverage.bytes != whole) refuse("coverage bytes", "not the artifact's size");
       if (coverage.examined > coverage.bytes) refuse("coverage examined", "more than there is");
       count("gaps", kMostGaps, [&] {
-        Gap gap{range("gap", file_bytes_).value_or(Range{}), text("gap reason")};
+        Gap gap{range("gap", whole).value_or(Range{}), text("gap reason")};
         coverage.gaps.push_back(std::move(gap));
       });
       // Bytes that were not examined must be accounted for: silence is not coverage.
@@ -153,6 +158,9 @@ class Reader {
   }
 
  private:
+  u64 size(const Examination& found, std::optional<u32> artifact) const {
+    return artifact && *artifact < found.artifacts.size() ? found.artifacts[*artifact].bytes : file_bytes_;
+  }
   void refuse(std::string_view field, std::string why) { in_.fail(field, std::move(why)); }
 
   static bool name(std::string_view text) {
@@ -226,6 +234,17 @@ class Reader {
   u64 file_bytes_;
 };
 
+// When there are too many, the severe ones stay: a flood of small findings must not push one out.
+std::vector<Finding> most_severe(std::vector<Finding> findings) {
+  if (findings.size() > kMostFindings) {
+    std::ranges::stable_sort(findings, std::ranges::greater{}, [](const Finding& f) {
+      const rules::Rule* rule = rules::find(f.rule);
+      return rule != nullptr ? rule->severity : Severity::critical;
+    });
+  }
+  return findings;
+}
+
 }  // namespace
 
 void encode(u32 item, const Examination& found, const std::function<void(Bytes)>& write) {
@@ -240,6 +259,8 @@ void encode(u32 item, const Examination& found, const std::function<void(Bytes)>
     out.text(a.path);
     out.text(a.format);
     out.range(a.range);
+    out.text(a.encoding);
+    out.u64_(a.bytes);
   });
   out.list(found.facts, kMostFacts, [&](const Fact& f) {
     out.text(f.key);
@@ -248,7 +269,7 @@ void encode(u32 item, const Examination& found, const std::function<void(Bytes)>
     out.range(f.at);
     out.u8_(f.assurance == Assurance::verified ? 0 : static_cast<u8>(Assurance::claimed));
   });
-  out.list(found.findings, kMostFindings, [&](const Finding& f) {
+  out.list(most_severe(found.findings), kMostFindings, [&](const Finding& f) {
     out.text(f.rule);
     out.index(f.artifact);
     out.range(f.at);

@@ -33,6 +33,17 @@ struct Job {
   std::string lost;  // why there is no examination
 };
 
+// Where in the file the finding's bytes stand; nothing when they are encoded there.
+std::optional<u64> in_file(const Examination& found, const Finding& finding) {
+  if (!finding.at || finding.at->begin == finding.at->end || !finding.artifact) return std::nullopt;
+  u64 offset = finding.at->begin;
+  for (std::optional<u32> i = finding.artifact; i; i = found.artifacts[*i].parent) {
+    if (!found.artifacts[*i].encoding.empty()) return std::nullopt;
+    offset += found.artifacts[*i].range.begin;
+  }
+  return offset;
+}
+
 class Run {
  public:
   Run(const Target& target, const Options& options, const Services& services)
@@ -100,12 +111,18 @@ void Run::hash(Job& job) {
 }
 
 void Run::parse(std::span<Job> jobs) {
-  sandbox::Batch batch{.task = 0, .files = {}, .request = std::vector<std::byte>(1 + jobs.size() * sizeof(u64))};
-  batch.request[0] = std::byte{options_.tensor_digests};
+  sandbox::Batch batch{.task = 0, .files = {}, .request = {std::byte{options_.tensor_digests}}};
+  const auto append = [&](Bytes bytes) { batch.request.insert(batch.request.end(), bytes.begin(), bytes.end()); };
   std::vector<u64> sizes;
   for (const Job& job : jobs) {
     batch.files.push_back(job.file.descriptor());
-    std::memcpy(batch.request.data() + 1 + sizes.size() * sizeof(u64), &job.file.stat().bytes, sizeof(u64));
+    // Its own name only: what a worker sees of the system is what its files say.
+    std::string_view name = target_.files[job.index].name;
+    name.remove_prefix(name.find_last_of('/') + 1);
+    const auto length = static_cast<u32>(name.size());
+    append(std::as_bytes(std::span(&job.file.stat().bytes, 1)));
+    append(std::as_bytes(std::span(&length, 1)));
+    append(as_bytes(name));
     sizes.push_back(job.file.size());
   }
   auto reply = services_.zygote.run(batch);
@@ -198,7 +215,7 @@ void Run::merge(Job& job, evidence::Record& record) const {
   const std::string& name = target_.files[job.index].name;
   if (!job.found) {
     job.found.emplace();
-    job.found->artifacts.push_back({std::nullopt, 0, "", "unknown", {0, job.file.size()}});
+    job.found->artifacts.push_back({std::nullopt, 0, "", "unknown", {0, job.file.size()}, {}, job.file.size()});
     job.found->coverage.push_back({0, job.file.size(), 0, {{{0, job.file.size()}, job.lost}}});
     job.found->findings.push_back({"LIM002", Severity::medium, 0, std::nullopt, json::Value().set("why", job.lost)});
     record.status = evidence::Status::partial;
@@ -207,22 +224,16 @@ void Run::merge(Job& job, evidence::Record& record) const {
     job.found->findings.push_back({"LIM003", Severity::high, 0, std::nullopt, json::Object{}});
     record.status = evidence::Status::partial;
   }
-  for (Artifact& artifact : job.found->artifacts) {
-    if (artifact.parent) *artifact.parent += base;
-    artifact.subject = subject;
-    artifact.path = artifact.path.empty() ? name : name + "!" + artifact.path;
-    all.artifacts.push_back(std::move(artifact));
-  }
   for (Fact& fact : job.found->facts) {
     if (fact.artifact) *fact.artifact += base;
     all.facts.push_back(std::move(fact));
   }
   for (Finding& finding : job.found->findings) {
     // The worker is not asked for an excerpt: the bytes shown are those that this process reads.
-    if (finding.at && finding.artifact == 0U && finding.at->begin < finding.at->end) {
+    if (const auto offset = in_file(*job.found, finding)) {
       std::array<std::byte, kExcerpt> bytes{};
       const u64 length = std::min<u64>(bytes.size(), finding.at->end - finding.at->begin);
-      const std::size_t count = job.file.read(finding.at->begin, std::span(bytes).first(length));
+      const std::size_t count = job.file.read(*offset, std::span(bytes).first(length));
       finding.data.set(
           "excerpt",
           fmt::format("{:02x}", fmt::join(as_text(Bytes(bytes).first(count)) |
@@ -231,6 +242,12 @@ void Run::merge(Job& job, evidence::Record& record) const {
     }
     if (finding.artifact) *finding.artifact += base;
     all.findings.push_back(std::move(finding));
+  }
+  for (Artifact& artifact : job.found->artifacts) {
+    if (artifact.parent) *artifact.parent += base;
+    artifact.subject = subject;
+    artifact.path = artifact.path.empty() ? name : name + "!" + artifact.path;
+    all.artifacts.push_back(std::move(artifact));
   }
   for (Coverage& coverage : job.found->coverage) {
     coverage.artifact += base;
@@ -280,7 +297,7 @@ Result<evidence::Record> Run::record() {
   for (std::size_t i = 0; i < problems_.size(); ++i) {
     if (problems_[i].empty()) continue;
     const auto artifact = static_cast<u32>(record.found.artifacts.size());
-    record.found.artifacts.push_back({std::nullopt, static_cast<u32>(i), target_.files[i].name, "unknown", {}});
+    record.found.artifacts.push_back({std::nullopt, static_cast<u32>(i), target_.files[i].name, "unknown", {}, {}, 0});
     record.found.findings.push_back(
         {"LIM004", Severity::medium, artifact, std::nullopt, json::Value().set("why", problems_[i])});
     record.found.coverage.push_back({artifact, 0, 0, {{{}, problems_[i]}}});

@@ -2,15 +2,15 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-
-#include "formats/format.hpp"
+#include "base/cursor.hpp"
+#include "formats/item.hpp"
 #include "scan/protocol.hpp"
 #include "scan/scan.hpp"
 
 namespace steelyard::scan {
 namespace {
+
+constexpr u64 kMostName = 4096;
 
 class DescriptorSource final : public Source {
  public:
@@ -32,23 +32,6 @@ class DescriptorSource final : public Source {
   u64 size_;
 };
 
-Examination examine(const Source& source, bool parts) {
-  std::array<std::byte, 4096> head{};
-  const std::size_t length = source.read(0, std::span(head).first(std::min<u64>(head.size(), source.size())));
-  const formats::Format* format = formats::detect(Bytes(head).first(length), source.size());
-  Examination found;
-  found.artifacts.push_back({std::nullopt, 0, "", format ? std::string(format->id) : "unknown", {0, source.size()}});
-  if (format != nullptr) {
-    format->parse(source, found);
-  } else {
-    Coverage none{0, source.size(), 0, {}};
-    none.gaps.push_back({{0, source.size()}, source.size() == 0 ? "the file is empty" : "no parser for this content"});
-    found.coverage.push_back(std::move(none));
-  }
-  if (!parts) found.parts.clear();
-  return found;
-}
-
 }  // namespace
 
 void worker_task(std::span<const int> files, Bytes request, const sandbox::Writer& write) {
@@ -57,7 +40,10 @@ void worker_task(std::span<const int> files, Bytes request, const sandbox::Write
   const bool parts = in.read<u8>("parts") != 0;
   for (std::size_t i = 0; i < files.size(); ++i) {
     const u64 size = in.read<u64>("file size");
-    encode(static_cast<u32>(i), examine(DescriptorSource(files[i], size), parts), write);
+    const std::string name = in.text(in.read<u32>("name length"), kMostName, "name");
+    Examination found = formats::examine(DescriptorSource(files[i], size), name);
+    if (!parts) found.parts.clear();
+    encode(static_cast<u32>(i), found, write);
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -17,11 +16,8 @@ int main() {
     const std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
     const Bytes bytes = as_bytes(content);
     const MemorySource source(bytes);
-    const formats::Format* format =
-        formats::detect(bytes.first(std::min<std::size_t>(bytes.size(), 4096)), bytes.size());
-    Examination found;
-    found.artifacts.push_back({std::nullopt, 0, "", format ? std::string(format->id) : "unknown", {0, bytes.size()}});
-    if (format != nullptr) format->parse(source, found);
+    const Examination found = formats::examine(source, path.substr(path.rfind('/') + 1));
+    const std::string& format = found.artifacts.front().format;
     json::Value facts = json::Object{};
     for (const Fact& fact : found.facts) facts.set(fact.key, fact.value);
     json::Value findings = json::Array{};
@@ -32,12 +28,12 @@ int main() {
                         .set("severity", rule ? to_string(rule->severity) : "unknown")
                         .set("message", rules::message(finding)));
     }
-    bool whole = format != nullptr;
+    bool whole = format != "unknown";
     for (const Coverage& coverage : found.coverage)
       whole = whole && coverage.gaps.empty() && coverage.examined == coverage.bytes;
     fmt::print("{}\n", json::compact(json::Value()
                                          .set("path", path)
-                                         .set("format", format ? format->id : "unknown")
+                                         .set("format", format)
                                          .set("facts", facts)
                                          .set("findings", findings)
                                          .set("whole", whole)));

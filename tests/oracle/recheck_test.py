@@ -61,7 +61,7 @@ def scan(rng, calm):
         size = rng.choice([0, 1, 99, 1000, 10**15, str(2**64 - 1)])
         s["artifacts"].append({"id": i, "parent": None, "subject": i, "path": rng.choice(["model.gguf", "z\n" * 60, "ü" * 81]),
                                "format": "gguf" if calm else rng.choice(["gguf", "gguf", "gguf", "unknown"]),
-                               "range": [0, size]})
+                               "range": [0, size], "encoding": None, "bytes": size})
         if rng.random() < (1 if calm else 0.85):
             full = second.number_of(size)
             examined = full if calm or rng.random() < 0.7 else rng.randint(0, full)

@@ -13,11 +13,7 @@ namespace {
 
 Examination parse(Bytes bytes) {
   const MemorySource source(bytes);
-  Examination found;
-  const Format* format = detect(bytes.first(std::min<std::size_t>(bytes.size(), 4096)), bytes.size());
-  found.artifacts.push_back({std::nullopt, 0, "", format ? std::string(format->id) : "unknown", {0, bytes.size()}});
-  if (format != nullptr) format->parse(source, found);
-  return found;
+  return examine(source, "model");
 }
 
 Examination built(const std::string& text) {

@@ -12,8 +12,8 @@ namespace {
 
 Examination sample() {
   Examination found;
-  found.artifacts.push_back({std::nullopt, 0, "", "gguf", {0, 100}});
-  found.artifacts.push_back({0, 0, "member", "gguf", {10, 20}});
+  found.artifacts.push_back({std::nullopt, 0, "", "gguf", {0, 100}, {}, 100});
+  found.artifacts.push_back({0, 0, "member", "gguf", {10, 20}, {}, 10});
   found.facts.push_back({"model.parameters", json::Value().set("a", json::Array{1, "x", true, nullptr, -5}), 0,
                          Range{0, 8}, Assurance::verified});
   found.facts.push_back({"identity.maker", "Ünïcode", std::nullopt, std::nullopt, Assurance::claimed});
@@ -57,6 +57,10 @@ const std::vector<Lie>& lies() {
       {"a range behind the file", [](auto& f) { f.findings[0].at = Range{0, 101}; }},
       {"a range that runs backwards", [](auto& f) { f.facts[0].at = Range{9, 8}; }},
       {"an artifact that isn't there", [](auto& f) { f.findings[0].artifact = 2; }},
+      {"a member of another size than its range", [](auto& f) { f.artifacts[1].bytes = 11; }},
+      {"a member outside the file", [](auto& f) { f.artifacts[1].range = {95, 105}; }},
+      {"a file that is encoded", [](auto& f) { f.artifacts[0].encoding = "gzip"; }},
+      {"an encoding that is no word", [](auto& f) { f.artifacts[1].encoding = "g zip"; }},
       {"coverage of another size", [](auto& f) { f.coverage[0].bytes = 99; }},
       {"more examined than there is", [](auto& f) { f.coverage[0].examined = 101; }},
       {"unexamined bytes without a gap", [](auto& f) { f.coverage[0].gaps.clear(); }},

@@ -17,7 +17,7 @@ Record sample() {
   record.kind = "scan";
   record.subjects.push_back({"file", "model.gguf", sha256("x"), 100});
   record.method = {.tool = "0.1.0", .analyzer = 1, .rules = "sha256:r", .engine = {}, .seed = {}, .uses = {}};
-  record.found.artifacts.push_back({std::nullopt, 0, "model.gguf", "gguf", {0, 100}});
+  record.found.artifacts.push_back({std::nullopt, 0, "model.gguf", "gguf", {0, 100}, {}, 100});
   record.found.facts.push_back({"model.parameters", u64{134515008}, 0, Range{0, 8}, Assurance::verified});
   record.found.findings.push_back({"GGF001", Severity::high, 0, Range{8, 12}, json::Value().set("n", 3)});
   record.found.coverage.push_back({0, 100, 90, {{{90, 100}, "trailing bytes"}}});

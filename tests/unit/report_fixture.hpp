@@ -12,8 +12,8 @@ inline evidence::Record scan_record() {
   r.kind = "scan";
   r.subjects = {{"weights", "tiny-llama-Q4_K_M.gguf", std::string(64, 'a'), 98'362'432}};
   r.method = {"0.1.0", 1, "sha256:" + std::string(64, 'b'), "", json::Object{}, "", {}};
-  r.found.artifacts = {{std::nullopt, 0, "tiny-llama-Q4_K_M.gguf", "gguf", {0, 98'362'432}},
-                       {0, 0, "tiny-llama-Q4_K_M.gguf!chat_template", "jinja", {2048, 3072}}};
+  r.found.artifacts = {{std::nullopt, 0, "tiny-llama-Q4_K_M.gguf", "gguf", {0, 98'362'432}, {}, 98'362'432},
+                       {0, 0, "tiny-llama-Q4_K_M.gguf!chat_template", "jinja", {2048, 3072}, {}, 1024}};
   const auto fact = [&](std::string key, json::Value value, Assurance assurance) {
     r.found.facts.push_back({std::move(key), std::move(value), 0, Range{24, 96}, assurance});
   };

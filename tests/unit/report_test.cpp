@@ -145,7 +145,7 @@ TEST(TextReport, FilesWithNothingToTellAreCounted) {
   for (u32 i = 1; i <= 20; ++i) {
     const std::string path = "shard-" + std::to_string(i);
     record.subjects.push_back({"weights", path, "", 8});
-    record.found.artifacts.push_back({std::nullopt, i, path, "safetensors", {0, 8}});
+    record.found.artifacts.push_back({std::nullopt, i, path, "safetensors", {0, 8}, {}, 8});
     record.found.coverage.push_back({i + 1, 8, 8, {}});
   }
   const auto has = [&](std::string_view part) { return render("text", report).find(part) != std::string::npos; };

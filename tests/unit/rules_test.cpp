@@ -18,12 +18,9 @@
 namespace steelyard {
 namespace {
 
-Examination examine(Bytes bytes) {
+Examination examine(Bytes bytes, const std::string& name) {
   const MemorySource source(bytes);
-  const formats::Format* format = formats::detect(bytes.first(std::min<std::size_t>(bytes.size(), 4096)), bytes.size());
-  Examination found;
-  found.artifacts.push_back({std::nullopt, 0, "", format ? std::string(format->id) : "unknown", {0, bytes.size()}});
-  if (format != nullptr) format->parse(source, found);
+  Examination found = formats::examine(source, name);
   identity::weigh_claims(found);
   return found;
 }
@@ -53,7 +50,7 @@ TEST_P(Rules, FireAndStaySilent) {
     if (format == "host" || format == "context") continue;
     const auto bytes = recipe::build(example.text("recipe"));
     ASSERT_TRUE(bytes) << example.text("title") << ": " << bytes.error().message;
-    const Examination found = examine(*bytes);
+    const Examination found = examine(*bytes, example.text("name"));
     const bool fired = std::ranges::any_of(found.findings, [&](const Finding& f) { return f.rule == id; });
     EXPECT_EQ(fired, expected) << id << ": " << example.text("title");
     for (const Finding& finding : found.findings) {

@@ -51,25 +51,6 @@ bool all_zero(const Source& source, u64 begin, u64 end) {
 
 }  // namespace
 
-void Reporter::add(std::string_view rule, std::optional<Range> at, json::Value data) {
-  auto entry = std::ranges::find(counts_, rule, &std::pair<std::string, std::size_t>::first);
-  if (entry == counts_.end()) entry = counts_.insert(counts_.end(), {std::string(rule), 0});
-  if (++entry->second <= kMostPerRule)
-    out_.findings.push_back({std::string(rule), Severity::info, 0, at, std::move(data)});
-}
-
-void Reporter::fact(std::string key, json::Value value, std::optional<Range> at, Assurance assurance) {
-  out_.facts.push_back({std::move(key), std::move(value), 0, at, assurance});
-}
-
-void Reporter::finish() {
-  for (const auto& [rule, count] : counts_) {
-    if (count > kMostPerRule)
-      out_.findings.push_back({"LIM001", Severity::info, 0, std::nullopt,
-                               json::Value().set("rule", rule).set("more", u64{count - kMostPerRule})});
-  }
-}
-
 void TensorTotals::add(std::string_view type, u64 elements) {
   ++tensors_;
   elements_ = checked_add(elements_, elements).value_or(UINT64_MAX);
@@ -101,8 +82,11 @@ std::string_view recognise(const Source& source, u64 offset) {
   return found == kMagics.end() ? std::string_view() : found->what;
 }
 
-void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Claim> claims, const LayoutRules& rules,
-                  Reporter& report, Coverage& coverage, std::vector<Part>& parts) {
+void check_layout(Item& item, u64 begin, u64 alignment, std::vector<Claim> claims, const LayoutRules& rules) {
+  const Source& source = item.source();
+  Reporter& report = item.report();
+  Coverage& coverage = item.coverage();
+  std::vector<Part>& parts = item.parts();
   for (std::size_t i = 0; i < std::min(claims.size(), kMostParts); ++i)
     parts.push_back({claims[i].name, {claims[i].begin, claims[i].end}});
   std::ranges::stable_sort(claims, {}, [](const Claim& c) { return std::pair(c.begin, c.end); });

@@ -9,25 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "base/source.hpp"
-#include "core/examination.hpp"
+#include "formats/item.hpp"
 
 namespace steelyard::formats {
-
-// Collects findings with a limit per rule, so that a hostile file can't flood the report.
-class Reporter {
- public:
-  explicit Reporter(Examination& out) : out_(out) {}
-  void add(std::string_view rule, std::optional<Range> at, json::Value data = json::Object{});
-  void fact(std::string key, json::Value value, std::optional<Range> at, Assurance assurance);
-  // Says how many findings were left out.
-  void finish();
-
- private:
-  static constexpr std::size_t kMostPerRule = 16;
-  Examination& out_;
-  std::vector<std::pair<std::string, std::size_t>> counts_;
-};
 
 // What the tensors of a file add up to.
 class TensorTotals {
@@ -58,12 +42,11 @@ struct LayoutRules {
   std::string_view payload;  // a tail that begins like a program or an archive
 };
 
-// Checks `claims` against [begin, end of file): everything after `begin` belongs to one of them or,
-// up to `alignment`, is zero padding. Adds the findings and gaps, and the bytes claimed to
-// `coverage.examined`. The first kMostParts become `parts`.
+// Checks `claims` against [begin, end of the content): everything after `begin` belongs to one of them
+// or, up to `alignment`, is zero padding. Adds the findings and gaps, and the bytes claimed to the
+// item's coverage. The first kMostParts become its parts.
 inline constexpr std::size_t kMostParts = 65'536;
-void check_layout(const Source& source, u64 begin, u64 alignment, std::vector<Claim> claims, const LayoutRules& rules,
-                  Reporter& report, Coverage& coverage, std::vector<Part>& parts);
+void check_layout(Item& item, u64 begin, u64 alignment, std::vector<Claim> claims, const LayoutRules& rules);
 
 // What the bytes at `offset` look like: "a ZIP archive", "an ELF program", …; "" for nothing known.
 std::string_view recognise(const Source& source, u64 offset);

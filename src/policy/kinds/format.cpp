@@ -39,7 +39,7 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   for (const Item& scan : scans) {
     const auto& artifacts = scan.record->found.artifacts;
     for (std::size_t i = 0; i < artifacts.size(); ++i) {
-      if (artifacts[i].format != "unknown" || artifacts[i].range.begin == artifacts[i].range.end) continue;
+      if (artifacts[i].format != "unknown" || artifacts[i].bytes == 0) continue;
       unknown.push_back(shown(artifacts[i].path));
       cites.push_back(scan.cite("artifacts", i));
     }
