@@ -93,7 +93,7 @@ def number_of(value):
 
 
 def cut(text):
-    return text if len(text) <= 120 else text[:120] + "…"
+    return text if len(text) <= 80 else text[:80] + "…"
 
 
 def shown(value):
@@ -434,7 +434,7 @@ def no_path(params, requirement, evidence):
             name = text_of(member(value, "id"))
             available.setdefault(name, {"id": name, "text": text_of(member(value, "text")), "by": value["by"],
                                         "cost": UINT32_MAX if cost is None else min(cost, UINT32_MAX)})
-    scenarios, first, unknown = [], None, []
+    scenarios, names, unknown = [], [], []
     for finding, cite, _ in rows(contexts, "findings"):
         data = finding["data"]
         if not isinstance(data, dict) or "class" not in data:
@@ -445,12 +445,11 @@ def no_path(params, requirement, evidence):
             cuts = [text_of(name) for name in items_of(data.get("cuts"))]
             scenarios.append({"id": text_of(data.get("id")), "text": text_of(data.get("text")), "cite": cite,
                               "cuts": [name for name in cuts if name in available]})
-            first = first if first is not None else shown(data.get("text"))
+            names.append(shown(data.get("id")))
     if scenarios:
         used = sorted({name for scenario in scenarios for name in scenario["cuts"]})
-        more = len(scenarios) - 1
-        more = "" if more == 0 else f', and {more} more path{"" if more == 1 else "s"}'
-        return Outcome("unmet", f"{first}{more}; the worst case is assumed, as no attack rate was measured",
+        return Outcome("unmet", f'{counted(len(names), "path")} of class {", ".join(classes)}: {listing(names)}; without a measured '
+                       "attack rate the worst case is assumed: untrusted text controls the model",
                        [s["cite"] for s in scenarios], "", scenarios, [available[name] for name in used])
     if unknown:
         return undetermined(f'{counted(len(unknown), "path")} of a class that this version doesn\'t know: '
@@ -458,8 +457,7 @@ def no_path(params, requirement, evidence):
     for context in contexts:
         if not whole(context):
             return undetermined("the analysis of the context was cut short", [context["id"]], CONTEXT)
-    scope = "" if set(CLASSES) <= set(classes) else f' of class {", ".join(classes)}'
-    return met(f"no attack path{scope} leads through this deployment", ids(contexts))
+    return met(f'no paths of class {", ".join(classes)} in {counted(len(contexts), "record")} of this context', ids(contexts))
 
 
 def seconds(moment):

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -10,10 +11,13 @@
 #include <map>
 
 #include "base/bytes.hpp"
+#include "recipe/pack.hpp"
 
 namespace steelyard::recipe {
 namespace {
 
+constexpr std::array<std::string_view, 9> kPackings = {"deflate", "zlib",     "gzip", "bzip2", "xz",
+                                                       "lzma",    "zip-lzma", "lz4",  "zstd"};
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
 struct Line {
@@ -230,9 +234,15 @@ class Builder {
       big_ = big;
       return;
     }
-    if (name != "len64" && name != "len32") wrong(line.number, fmt::format("no block is called \"{}\"", name));
     Out inner;
     run(begin, end, counter, inner);
+    if (const int level = line.words.size() > 2 ? static_cast<int>(number(line, 1)) : -1;
+        std::ranges::find(kPackings, name) != kPackings.end()) {
+      inner = pack(name, inner, level);
+      out.insert(out.end(), inner.begin(), inner.end());
+      return;
+    }
+    if (name != "len64" && name != "len32") wrong(line.number, fmt::format("no block is called \"{}\"", name));
     integer(out, inner.size(), name == "len64" ? 8 : 4);
     out.insert(out.end(), inner.begin(), inner.end());
   }
