@@ -418,6 +418,69 @@ def host_posture(params, requirement, evidence):
     return met(*summary("ok", "passed"))
 
 
+def version_of(text):
+    """(counted as builds?, numbers), or None when it is neither."""
+    match = re.fullmatch(r"([bv]?)([0-9]{1,9}(?:\.[0-9]{1,9}){0,7})(?:\+.*|\.post.*)?", text, re.DOTALL | re.ASCII)
+    return match and (match[1] == "b", [int(part) for part in match[2].split(".")])
+
+
+def older(a, b):
+    if a is None or b is None or a[0] != b[0]:
+        return None
+    length = max(len(a[1]), len(b[1]))
+    padded = [parts + [0] * (length - len(parts)) for _, parts in (a, b)]
+    return padded[0] < padded[1]
+
+
+def affected(installed, since, before):
+    version = version_of(installed)
+    if version is None:
+        return None
+    if since:
+        earlier = older(version, version_of(since))
+        if earlier is None or earlier:
+            return None if earlier is None else False
+    return older(version, version_of(before)) if before else True
+
+
+def runtime_cve(params, requirement, evidence):
+    scans, hosts = evidence.of("scan"), evidence.of("host")
+    if not scans:
+        return undetermined("no scan record: the model's files were not examined", [], SCAN)
+    stated, _, _ = claims(hosts, "host.runtimes")
+    if not stated:
+        return undetermined("no list of the runtimes that are installed here", ids(hosts), HOST)
+    hits, runtimes = {True: [], None: []}, 0
+    for fact, list_cite in stated:
+        for runtime in items_of(fact["value"]):
+            runtimes += 1
+            name, version = text_of(member(runtime, "name")), text_of(member(runtime, "version"))
+            for finding, cite, _ in rows(scans, "findings"):
+                if finding["rule"] != "LDR001":
+                    continue
+                for loader in items_of(member(finding["data"], "loaders")):
+                    if text_of(member(loader, "name")) == name:
+                        state = affected(version, text_of(member(loader, "from")), text_of(member(loader, "before")))
+                        if state is not False:
+                            text = f'{shown(name)} {shown(version)}: {shown(member(finding["data"], "advisory"))}'
+                            hits[state].append((text, [cite, list_cite]))
+    for state, found in hits.items():
+        texts, cites = listing(text for text, _ in found), [cite for _, pair in found for cite in pair]
+        if found and state:
+            return unmet(f'{counted(len(found), "known flaw")} that the files set off: {texts}', cites)
+        if found:
+            return undetermined(f'{counted(len(found), "known flaw")} that the files may set off, in a version that can\'t be '
+                                f"compared: {texts}", cites, "the version of the runtime")
+    broken = [scan for scan in scans if not whole(scan)]
+    if broken:
+        return undetermined(f'{len(broken)} of {counted(len(scans), "scan")} cut short', ids(broken), RESCAN)
+    for host in hosts:
+        if not whole(host):
+            return undetermined("the examination of the host was cut short", [host["id"]], HOST)
+    return met(f'the files set off no known flaw of {counted(runtimes, "runtime")} installed here',
+               ids(scans) + [cite for _, cite in stated])
+
+
 def no_path(params, requirement, evidence):
     contexts = [record for record in evidence.of("context")
                 if any(s["role"] == "context" and s["sha256"] and s["sha256"] == evidence.digest
@@ -505,7 +568,7 @@ KINDS = {
     "no_findings": ("model", no_findings), "coverage": ("model", coverage), "format": ("model", file_format),
     "source": ("model", source), "licence": ("model", licence), "disclosure": ("model", disclosure),
     "evidence_age": ("model", evidence_age), "host_posture": ("infrastructure", host_posture),
-    "no_path": ("integration", no_path),
+    "no_path": ("integration", no_path), "runtime_cve": ("infrastructure", runtime_cve),
 }
 
 

@@ -30,7 +30,7 @@ Rule read(toml::Table& table) {
   (void)table.text("since");
   (void)table.text("tested_by");
   for (toml::Table& example : table.tables("example")) {
-    for (const char* key : {"expect", "title", "format", "recipe"}) (void)example.text(key);
+    for (const char* key : {"expect", "title", "format", "name", "recipe"}) (void)example.text(key);
     example.finish();
   }
   table.finish();
@@ -72,9 +72,11 @@ const Rule* find(std::string_view id) {
 const std::string& pack_digest() {
   static const std::string digest = [] {
     Sha256 hash;
-    for (const auto& file : embedded::under("rules/")) {
-      hash.update(as_bytes(sha256(file.path)));
-      hash.update(as_bytes(sha256(file.text)));
+    for (const char* folder : {"advisories/", "gadgets/", "licences/", "rules/"}) {
+      for (const auto& file : embedded::under(folder)) {
+        hash.update(as_bytes(sha256(file.path)));
+        hash.update(as_bytes(sha256(file.text)));
+      }
     }
     return "sha256:" + hash.finish();
   }();

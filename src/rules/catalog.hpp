@@ -28,7 +28,7 @@ struct Rule {
 // By id. An Error means that the embedded data are broken.
 const std::map<std::string, Rule>& catalog();
 const Rule* find(std::string_view id);
-// "sha256:…" over the embedded rule files.
+// "sha256:…" over all embedded data that findings and facts depend on.
 const std::string& pack_digest();
 // The summary with {placeholders} filled from `data`, safe to display.
 std::string message(const Finding& finding);

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "identity/identity.hpp"
+#include "rules/advisories.hpp"
 #include "rules/catalog.hpp"
 #include "scan/protocol.hpp"
 
@@ -304,6 +305,7 @@ Result<evidence::Record> Run::record() {
     record.status = evidence::Status::partial;
   }
   identity::weigh_claims(record.found);
+  rules::note_advisories(record.found);
   for (Finding& finding : record.found.findings) {
     if (const rules::Rule* rule = rules::find(finding.rule)) finding.severity = rule->severity;
   }

@@ -77,6 +77,12 @@ def scan(rng, calm):
     for _ in range(0 if calm else rng.choice([0, 0, 1, 2, 5])):
         s["findings"].append({"rule": rng.choice(["GGF001", "GGF002", "STS001", "IDN001", "PKL009"]), "artifact": None, "at": None,
                               "severity": rng.choice(second.SEVERITIES), "data": {}})
+    if rng.random() < 0.3:
+        s["findings"].append({"rule": "LDR001", "artifact": None, "at": None, "severity": "info", "data": {
+            "advisory": "CVE-0-1", "loaders": [{"name": rng.choice(["ollama", "llama-server", "torch"]),
+                                                "from": rng.choice(["", "", "0.10.1", "b10", "x"]),
+                                                "before": rng.choice(["", "0.17.1", "b8146", "unknown"])}
+                                               for _ in range(rng.choice([0, 1, 2]))]}})
     for metric in some(rng, ["attack_rate", "speed", "quality", "bytes"], 1):
         s["measurements"].append({"metric": metric, "slice": {}, "value": "1", "unit": "1", "n": 1, "interval": [], "level": None,
                                   "interval_method": None, "oracle": {}})
@@ -90,6 +96,12 @@ def host(rng, calm):
             state = rng.choice(["ok"] * 8 + ([] if calm else ["bad", "unknown", "fine", None]))
             s["facts"].append(fact(f"host.check.{check}", {"state": state, "why": rng.choice(["w", "v" * 99, None])},
                                    rng.choice(["verified"] * 9 + ASSURANCES)))
+    versions = ["0.9", "0.17.1", "v0.17.0", "b8146", "b9", "unknown", "1.0rc1", "2.6.0+cu118", "1.2.post1", "b", "", "1." * 9 + "1", None]
+    if calm or rng.random() < 0.9:
+        s["facts"].append(fact("host.runtimes", [{"name": rng.choice(["ollama", "llama-server", "torch", "w" * 130]),
+                                                  "version": rng.choice(versions), "path": "/x"}
+                                                 for _ in range(rng.choice([0, 1, 2]))],
+                               rng.choice(["verified"] * 9 + ASSURANCES)))
     return s
 
 
@@ -123,6 +135,7 @@ def requirements(rng):
         "host_posture": lambda: {"checks": rng.sample(CHECKS, rng.randint(1, 5))},
         "no_path": lambda: {"classes": rng.choice([[], ["integrity"], ["integrity", "confidentiality"]]),
                             "accept": rng.choice([[], [], ["confirm", "remove_tool"], ["block_tainted"]])},
+        "runtime_cve": dict,
         "evidence_age": lambda: rng.choice([{"max_days": rng.choice([1, 30, 36500])}, {"max_days": 90, "kinds": ["scan", "host"]}]),
     }
     assert kinds.keys() == second.KINDS.keys()

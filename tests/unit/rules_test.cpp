@@ -12,6 +12,7 @@
 #include "formats/format.hpp"
 #include "identity/identity.hpp"
 #include "recipe/recipe.hpp"
+#include "rules/advisories.hpp"
 #include "rules/catalog.hpp"
 #include "wire/toml.hpp"
 
@@ -22,6 +23,7 @@ Examination examine(Bytes bytes, const std::string& name) {
   const MemorySource source(bytes);
   Examination found = formats::examine(source, name);
   identity::weigh_claims(found);
+  rules::note_advisories(found);
   return found;
 }
 
