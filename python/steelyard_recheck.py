@@ -93,7 +93,7 @@ def number_of(value):
 
 
 def cut(text):
-    return text if len(text) <= 80 else text[:80] + "…"
+    return text if len(text) <= 120 else text[:120] + "…"
 
 
 def shown(value):
@@ -497,7 +497,7 @@ def no_path(params, requirement, evidence):
             name = text_of(member(value, "id"))
             available.setdefault(name, {"id": name, "text": text_of(member(value, "text")), "by": value["by"],
                                         "cost": UINT32_MAX if cost is None else min(cost, UINT32_MAX)})
-    scenarios, names, unknown = [], [], []
+    scenarios, first, unknown = [], None, []
     for finding, cite, _ in rows(contexts, "findings"):
         data = finding["data"]
         if not isinstance(data, dict) or "class" not in data:
@@ -508,11 +508,12 @@ def no_path(params, requirement, evidence):
             cuts = [text_of(name) for name in items_of(data.get("cuts"))]
             scenarios.append({"id": text_of(data.get("id")), "text": text_of(data.get("text")), "cite": cite,
                               "cuts": [name for name in cuts if name in available]})
-            names.append(shown(data.get("id")))
+            first = first if first is not None else shown(data.get("text"))
     if scenarios:
         used = sorted({name for scenario in scenarios for name in scenario["cuts"]})
-        return Outcome("unmet", f'{counted(len(names), "path")} of class {", ".join(classes)}: {listing(names)}; without a measured '
-                       "attack rate the worst case is assumed: untrusted text controls the model",
+        more = len(scenarios) - 1
+        more = "" if more == 0 else f', and {more} more path{"" if more == 1 else "s"}'
+        return Outcome("unmet", f"{first}{more}; the worst case is assumed, as no attack rate was measured",
                        [s["cite"] for s in scenarios], "", scenarios, [available[name] for name in used])
     if unknown:
         return undetermined(f'{counted(len(unknown), "path")} of a class that this version doesn\'t know: '
@@ -520,7 +521,8 @@ def no_path(params, requirement, evidence):
     for context in contexts:
         if not whole(context):
             return undetermined("the analysis of the context was cut short", [context["id"]], CONTEXT)
-    return met(f'no paths of class {", ".join(classes)} in {counted(len(contexts), "record")} of this context', ids(contexts))
+    scope = "" if set(CLASSES) <= set(classes) else f' of class {", ".join(classes)}'
+    return met(f"no attack path{scope} leads through this deployment", ids(contexts))
 
 
 def seconds(moment):

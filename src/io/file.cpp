@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -33,8 +35,15 @@ std::string_view kind_of(mode_t mode) {
 
 i64 nanoseconds(const timespec& time) { return i64{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
-Stat from(const struct stat& s) {
-  return {s.st_dev, s.st_ino, static_cast<u64>(s.st_size), nanoseconds(s.st_mtim), nanoseconds(s.st_ctim)};
+// A folder above the file may have been exchanged for a link since the path was resolved.
+int open_without_links(const char* path) {
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  open_how how{};
+  how.flags = static_cast<u64>(kFlags);
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const auto fd = ::syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+  if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(fd);
+  return ::open(path, kFlags);
 }
 
 struct Descriptor {
@@ -56,8 +65,12 @@ bool write_all(int fd, std::string_view content) {
 
 }  // namespace
 
+Stat stat_of(const struct stat& s) {
+  return {s.st_dev, s.st_ino, static_cast<u64>(s.st_size), nanoseconds(s.st_mtim), nanoseconds(s.st_ctim)};
+}
+
 Result<File> File::open(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  const int fd = open_without_links(path.c_str());
   if (fd < 0) return fail(ErrorCode::io, fmt::format("{}: cannot open: {}", shown(path), reason(errno)));
   struct stat s{};
   if (::fstat(fd, &s) != 0) {
@@ -69,7 +82,7 @@ Result<File> File::open(const std::filesystem::path& path) {
     ::close(fd);
     return fail(ErrorCode::io, fmt::format("{}: expected a regular file, found {}", shown(path), kind_of(s.st_mode)));
   }
-  return File(fd, from(s));
+  return File(fd, stat_of(s));
 }
 
 File::~File() {
@@ -97,7 +110,7 @@ std::size_t File::read(u64 offset, std::span<std::byte> out) const {
 
 bool File::unchanged() const {
   struct stat s{};
-  return ::fstat(descriptor_, &s) == 0 && from(s) == stat_;
+  return ::fstat(descriptor_, &s) == 0 && stat_of(s) == stat_;
 }
 
 namespace {

@@ -5,6 +5,8 @@
 // read() may be called from several threads. Tested by tests/unit/io_test.cpp.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -24,9 +26,12 @@ struct Stat {
   friend bool operator==(const Stat&, const Stat&) = default;
 };
 
+Stat stat_of(const struct stat& s);
+
 class File final : public Source {
  public:
-  // `path` must have been resolved: a link as its last part is an error.
+  // `path` must have been resolved: a link in it is an error (on kernels before 5.6, or where
+  // openat2 is not allowed, only a link as its last part).
   static Result<File> open(const std::filesystem::path& path);
   ~File() override;
   File(File&& other) noexcept;

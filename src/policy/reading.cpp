@@ -10,7 +10,7 @@
 namespace steelyard::policy {
 namespace {
 
-constexpr std::size_t kMostShown = 80;
+constexpr std::size_t kMostShown = 120;
 constexpr std::size_t kMostListed = 3;
 
 // Cut at a character, never inside one.

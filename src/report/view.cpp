@@ -209,7 +209,8 @@ std::string_view word(const policy::Ruling& ruling) {
 
 std::string reason(const policy::Verdict& verdict) {
   if (verdict.decision == policy::Decision::fit_with_conditions && !verdict.conditions.empty()) {
-    std::string out = count(verdict.conditions.size(), "condition", "conditions") + ": ";
+    const std::size_t number = verdict.conditions.size();
+    std::string out = number == 1 ? "" : count(number, "condition", "conditions") + ": ";
     for (const auto& condition : verdict.conditions) {
       std::string text = shown(condition.text);
       // The sentence goes on inside a list, unless its second letter says that it opens with a name.

@@ -7,13 +7,12 @@
 #include <string_view>
 
 #include "base/text.hpp"
+#include "io/tree.hpp"
 
 namespace steelyard::scan {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kDeepest = 32;
 
 bool digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -69,32 +68,34 @@ TargetFile entry(const fs::path& path, std::string name) {
   return {std::move(resolved), std::move(name), {}};
 }
 
-Result<bool> walk(const fs::path& folder, const std::string& prefix, int depth, std::vector<TargetFile>& files) {
-  std::error_code error;
-  if (depth > kDeepest) {
-    files.push_back({folder, prefix, fmt::format("nested deeper than {} folders", kDeepest)});
+// Only links need more than a name: what is a regular file is checked again when it is opened.
+Result<bool> walk(const fs::path& folder, std::vector<TargetFile>& files) {
+  auto tree = io::Tree::open(folder);
+  if (!tree) {
+    files.push_back({folder, ".", tree.error().message});
     return true;
   }
-  fs::directory_iterator entries(folder, error);
-  if (error) {
-    files.push_back({folder, prefix.empty() ? "." : prefix, error.message()});
+  const auto lost = [&](std::string path, std::string why) {
+    fs::path full = tree->absolute(path);
+    files.push_back({std::move(full), std::move(path), std::move(why)});
+  };
+  auto entries = tree->walk("", lost);
+  if (!entries && entries.error().code != ErrorCode::resource) {
+    files.push_back({folder, ".", std::move(entries.error().message)});
     return true;
   }
-  for (; entries != fs::directory_iterator(); entries.increment(error)) {
-    if (error) break;
-    std::string name = prefix + entries->path().filename().string();
-    const auto type = entries->symlink_status(error).type();
-    if (type == fs::file_type::directory) {
-      if (name == ".git" || name.ends_with("/.git")) continue;
-      SY_CHECK(walk(entries->path(), name + "/", depth + 1, files));
+  if (!entries || entries->size() > kMostFiles)
+    return fail(ErrorCode::usage, fmt::format("{}: more than {} files; name a smaller folder",
+                                              text::display(folder.string()), kMostFiles));
+  for (io::Tree::Entry& found : *entries) {
+    if (found.name.starts_with(".git/") || found.name.find("/.git/") != std::string::npos) continue;
+    fs::path path = tree->absolute(found.name);
+    if (found.kind == io::Tree::Kind::file) {
+      files.push_back({std::move(path), std::move(found.name), {}});
     } else {
-      files.push_back(entry(entries->path(), std::move(name)));
+      files.push_back(entry(path, std::move(found.name)));
     }
-    if (files.size() > kMostFiles)
-      return fail(ErrorCode::usage, fmt::format("{}: more than {} files; name a smaller folder",
-                                                text::display(folder.string()), kMostFiles));
   }
-  if (error) files.push_back({folder, prefix.empty() ? "." : prefix, error.message()});
   return true;
 }
 
@@ -120,7 +121,7 @@ Result<Target> resolve(const std::string& name) {
   if (error) return fail(ErrorCode::io, fmt::format("{}: {}", text::display(name), error.message()));
   const auto type = fs::status(resolved, error).type();
   if (type == fs::file_type::directory) {
-    SY_CHECK(walk(resolved, "", 0, target.files));
+    SY_CHECK(walk(resolved, target.files));
   } else if (type == fs::file_type::regular) {
     target.files.push_back({resolved, fs::path(name).filename().string(), {}});
     add_siblings(fs::absolute(name, error), target);

@@ -66,7 +66,7 @@ def scan(rng, calm):
             full = second.number_of(size)
             examined = full if calm or rng.random() < 0.7 else rng.randint(0, full)
             gaps = [] if calm or rng.random() < 0.7 else [
-                {"range": sorted([rng.randint(0, 2000), rng.randint(0, 2000)]), "why": rng.choice(["fuel", "w" * 90])}]
+                {"range": sorted([rng.randint(0, 2000), rng.randint(0, 2000)]), "why": rng.choice(["fuel", "w" * 130])}]
             s["coverage"].append({"artifact": i, "bytes": size, "examined": examined if examined <= 2**53 else str(examined), "gaps": gaps})
     for _ in range(rng.randint(0, 2)):
         s["facts"].append(fact("model.format", rng.choice(FORMATS[:3] if calm else FORMATS), "verified" if calm else rng.choice(ASSURANCES)))

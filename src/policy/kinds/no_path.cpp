@@ -55,7 +55,8 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   auto classes = texts(requirement, "classes");
   if (classes.empty()) classes.assign(kClasses.begin(), kClasses.end());
   const auto mitigations = available(contexts, texts(requirement, "accept"));
-  std::vector<std::string> names, unknown, unknown_cites, used;
+  std::vector<std::string> unknown, unknown_cites, used;
+  std::string first;
   Ruling ruling = unmet("", {});
   for (const Item& context : contexts) {
     const auto& findings = context.record->found.findings;
@@ -74,7 +75,7 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
         scenario.cuts.push_back(cut.string());
         used.push_back(cut.string());
       }
-      names.push_back(shown(data["id"]));
+      if (ruling.scenarios.empty()) first = shown(data["text"]);
       ruling.because.cites.push_back(scenario.cite);
       ruling.scenarios.push_back(std::move(scenario));
     }
@@ -82,11 +83,10 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   std::ranges::sort(used);
   used.erase(std::ranges::unique(used).begin(), used.end());
   for (const std::string& id : used) ruling.mitigations.push_back(mitigations.at(id));
-  const std::string scope = fmt::format("path{} of class {}", names.size() == 1 ? "" : "s", fmt::join(classes, ", "));
-  if (!names.empty()) {
-    ruling.because.text = fmt::format(
-        "{} {}: {}; without a measured attack rate the worst case is assumed: untrusted text controls the model",
-        names.size(), scope, listing(names));
+  if (!ruling.scenarios.empty()) {
+    const std::size_t more = ruling.scenarios.size() - 1;
+    ruling.because.text = fmt::format("{}{}; the worst case is assumed, as no attack rate was measured", first,
+                                      more == 0 ? "" : fmt::format(", and {} more path{}", more, more == 1 ? "" : "s"));
     return ruling;
   }
   if (!unknown.empty()) {
@@ -99,7 +99,10 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
     if (context.record->status != evidence::Status::complete)
       return undetermined("the analysis of the context was cut short", {context.id}, std::string(kContext));
   }
-  return met(fmt::format("no {} in {}", scope, counted(contexts.size(), "record") + " of this context"),
+  const bool all = std::ranges::all_of(
+      kClasses, [&](std::string_view name) { return std::ranges::find(classes, name) != classes.end(); });
+  return met(fmt::format("no attack path{} leads through this deployment",
+                         all ? "" : fmt::format(" of class {}", fmt::join(classes, ", "))),
              ids_of(contexts));
 }
 
