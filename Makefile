@@ -16,7 +16,7 @@ demo:
 	tools/demo; stage "vet"
 
 test:
-	@set -e; $(STAGE) tools/setup build test venv model; stage "set-up"; \
+	@set -e; $(STAGE) tools/setup build test venv model llama; stage "set-up"; \
 	cmake --preset dev >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }; \
 	cmake --build build/dev; stage "build"; \
 	ctest --test-dir build/dev --output-on-failure -j 2; stage "tests"; \
@@ -35,7 +35,7 @@ fuzz:
 	@cmake --preset fuzz && cmake --build build/fuzz && tools/fuzz.sh $${SECONDS_EACH:-60}
 
 external: build
-	@tools/setup build test external venv model
+	@tools/setup build test external venv model llama
 	@tools/external
 
 format:
