@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 STAGE = start=$$(date +%s); stage() { echo "== $$1: $$(( $$(date +%s) - start )) s"; start=$$(date +%s); };
 
-.PHONY: demo test build install bench fuzz format lint external measure-scan clean
+.PHONY: demo test build install bench fuzz format lint external measure-scan measure-peers clean
 
 build:
 	@tools/setup build
@@ -26,9 +26,15 @@ test:
 install: build
 	cmake --install build/release --prefix $(PREFIX)
 
-bench measure-scan: build
+bench: measure-scan measure-peers
+
+measure-scan: build
 	@tools/setup venv model
 	@build/venv/bin/python bench/measure_scan.py build/release/steelyard
+
+measure-peers: build
+	@tools/setup venv peers
+	@build/venv/bin/python bench/measure_peers.py build/release/steelyard
 
 fuzz:
 	@tools/setup build fuzz venv

@@ -7,58 +7,17 @@ Last line: one JSON object with version_ms, small_file_cpu_ms, header_ms, hash_r
 import json
 import os
 import pathlib
-import resource
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
-import time
+
+from measuring import cpu, tree_rss, version, wall
 
 STEELYARD = os.path.abspath(sys.argv[1])
 ROOT = pathlib.Path(__file__).parents[1]
 MODEL = ROOT / "build/demo/model.gguf"
 N = 21
-
-
-def wall(*command, repeat=N, env=None):
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=env)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
-def cpu(*command, repeat=N, env=None):
-    times = []
-    for _ in range(repeat):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=env)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return statistics.median(times)
-
-
-def tree_rss(*command):
-    """Peak sum of the resident set sizes of the process and its descendants, sampled each millisecond."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-    peak = 0
-    while process.poll() is None:
-        total, pending = 0, [process.pid]
-        while pending:
-            pid = pending.pop()
-            try:
-                with open(f"/proc/{pid}/statm") as f:
-                    total += int(f.read().split()[1]) * 4096
-                for task in os.listdir(f"/proc/{pid}/task"):
-                    with open(f"/proc/{pid}/task/{task}/children") as f:
-                        pending.extend(map(int, f.read().split()))
-            except (OSError, ValueError, IndexError):
-                continue
-        peak = max(peak, total)
-        time.sleep(0.001)
-    return peak / 2**20
 
 
 def small_safetensors(path):
@@ -106,9 +65,9 @@ with tempfile.TemporaryDirectory() as name:
     small, huge = folder / "small.safetensors", folder / "huge.gguf"
     small_safetensors(small)
     huge_gguf(huge, 8)
-    version_ms = 1000 * wall(STEELYARD, "--version")
-    small_cpu_ms = 1000 * cpu(STEELYARD, "scan", small, "--no-cache", "--sandbox", "best", env=env)
-    header_ms = 1000 * wall(STEELYARD, "scan", huge, "--no-hash", env=env)
+    version_ms = 1000 * wall(STEELYARD, "--version", repeat=N)
+    small_cpu_ms = 1000 * cpu(STEELYARD, "scan", small, "--no-cache", "--sandbox", "best", repeat=N, env=env)
+    header_ms = 1000 * wall(STEELYARD, "scan", huge, "--no-hash", repeat=N, env=env)
 
     # Hashing: interleaved with openssl on the same warm file, ratio of medians.
     one, two = folder / "one.gguf", folder / "two.gguf"
@@ -133,8 +92,7 @@ with tempfile.TemporaryDirectory() as name:
     rss = {path.suffix[1:]: statistics.median(tree_rss(STEELYARD, "scan", path, "--no-cache", "-q") for _ in range(5))
            for path in (wide_s, wide_g, one)}
 
-openssl = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout.strip()
-version = subprocess.run([STEELYARD, "--version"], capture_output=True, text=True).stdout.strip()
+openssl, program = version("openssl", "version"), version(STEELYARD, "--version")
 print(f"version                       {version_ms:8.1f} ms   (target 10)")
 print(f"small file, sandboxed         {small_cpu_ms:8.1f} ms of CPU (target 20)")
 print(f"header of 8 GiB, --no-hash    {header_ms:8.1f} ms   (target 50)")
@@ -147,4 +105,4 @@ print(json.dumps({
     "version_ms": round(version_ms, 2), "small_file_cpu_ms": round(small_cpu_ms, 2), "header_ms": round(header_ms, 2),
     "hash_ratio": round(statistics.median(theirs) / statistics.median(ours), 3),
     "rss_mb": round(max(rss.values()), 1), "two_file_speedup": round(2 * statistics.median(ours) / statistics.median(pair), 2),
-    "n": N, "peer": openssl, "versions": {"steelyard": version, "openssl": openssl}}))
+    "n": N, "peer": openssl, "versions": {"steelyard": program, "openssl": openssl}}))
