@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
 #include <stdexcept>
 
 #include "base/embedded.hpp"
@@ -11,6 +12,17 @@
 
 namespace steelyard::rules {
 namespace {
+
+// "rules/GGF/GGF004.toml", or "" for what can't be an id.
+std::string path_of(std::string_view id) {
+  constexpr std::size_t kFamily = 3;
+  constexpr std::size_t kLength = 6;
+  if (id.size() != kLength) return {};
+  for (std::size_t i = 0; i < kLength; ++i) {
+    if (i < kFamily ? id[i] < 'A' || id[i] > 'Z' : id[i] < '0' || id[i] > '9') return {};
+  }
+  return fmt::format("rules/{}/{}.toml", id.substr(0, kFamily), id);
+}
 
 Rule read(toml::Table& table) {
   Rule rule;
@@ -38,18 +50,14 @@ Rule read(toml::Table& table) {
 }
 
 // A broken rule file is a bug of this build, not an input: every test that touches rules fails.
-std::map<std::string, Rule> load() {
-  std::map<std::string, Rule> rules;
-  for (const auto& file : embedded::under("rules/")) {
-    const auto document = toml::Document::parse(std::string(file.text), "data/" + std::string(file.path));
-    if (!document) throw std::logic_error(document.error().message);
-    toml::Table table(**document, (*document)->root(), "rule");
-    Rule rule = read(table);
-    if (const auto checked = (*document)->check(); !checked) throw std::logic_error(checked.error().message);
-    std::string id = rule.id;
-    if (!rules.emplace(id, std::move(rule)).second) throw std::logic_error(fmt::format("two rules are called {}", id));
-  }
-  return rules;
+Rule load(const std::string& path, std::string_view text) {
+  const auto document = toml::Document::parse(std::string(text), "data/" + path);
+  if (!document) throw std::logic_error(document.error().message);
+  toml::Table table(**document, (*document)->root(), "rule");
+  Rule rule = read(table);
+  if (const auto checked = (*document)->check(); !checked) throw std::logic_error(checked.error().message);
+  if (path_of(rule.id) != path) throw std::logic_error(fmt::format("{}: its id is {}", path, rule.id));
+  return rule;
 }
 
 std::string shown(const json::Value& value) {
@@ -60,13 +68,28 @@ std::string shown(const json::Value& value) {
 }  // namespace
 
 const std::map<std::string, Rule>& catalog() {
-  static const std::map<std::string, Rule> rules = load();
+  static const std::map<std::string, Rule> rules = [] {
+    std::map<std::string, Rule> all;
+    for (const auto& file : embedded::under("rules/")) {
+      Rule rule = load(std::string(file.path), file.text);
+      std::string id = rule.id;
+      all.emplace(std::move(id), std::move(rule));
+    }
+    return all;
+  }();
   return rules;
 }
 
+// Reads only the file of that rule: a scan needs few of them, and parsing all takes longer than scanning.
 const Rule* find(std::string_view id) {
-  const auto found = catalog().find(std::string(id));
-  return found == catalog().end() ? nullptr : &found->second;
+  static std::mutex mutex;
+  static std::map<std::string, Rule, std::less<>> seen;
+  const std::lock_guard lock(mutex);
+  if (const auto known = seen.find(id); known != seen.end()) return &known->second;
+  const std::string path = path_of(id);
+  const std::string_view text = path.empty() ? std::string_view() : embedded::find(path);
+  if (text.empty()) return nullptr;
+  return &seen.emplace(std::string(id), load(path, text)).first->second;
 }
 
 const std::string& pack_digest() {

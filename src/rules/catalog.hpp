@@ -1,6 +1,6 @@
 // The rule catalogue: what each rule id means, read from data/rules/<FAMILY>/<ID>.toml.
 //
-// Loaded once at first use; afterwards read-only and thread-safe.
+// Read at first use; thread-safe.
 #pragma once
 
 #include <map>
