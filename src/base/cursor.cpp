@@ -27,6 +27,13 @@ Bytes Cursor::peek(std::size_t most) {
   return Bytes(window_).subspan(inside, std::min(most, window_size_ - inside));
 }
 
+Bytes Cursor::ahead(std::size_t least) {
+  const Bytes part = peek(SIZE_MAX);
+  if (part.size() >= std::min<u64>(least, remaining())) return part;
+  window_size_ = 0;
+  return peek(SIZE_MAX);
+}
+
 bool Cursor::take(std::span<std::byte> out, std::string_view field) {
   if (fault_) return false;
   if (out.size() > remaining()) {

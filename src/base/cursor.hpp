@@ -59,6 +59,10 @@ class Cursor {
   // one unless at the limit. Follow with skip().
   Bytes peek(std::size_t most);
 
+  // The rest of the window, moved first when it holds fewer than `least` bytes (at most 64 KiB) and
+  // there are more: for tight loops over small fields. Follow with skip().
+  Bytes ahead(std::size_t least);
+
   bool skip(u64 bytes, std::string_view field);
 
   // Makes the cursor fail here for a reason other than the limit.
