@@ -1,5 +1,6 @@
 // Driver of archives_test.py: one request per line, one JSON object per answer.
 //   unpack KIND N PATH   what unpacking comes to, digests of the first N bytes and their second half
+//   zip PATH             by reader: why it doesn't open, or each name with the digest of its content
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@
 #include "base/json.hpp"
 #include "base/sha256.hpp"
 #include "wire/unpack.hpp"
+#include "wire/zip.hpp"
 
 namespace {
 
@@ -50,6 +52,50 @@ json::Value unpack(const Source& source, std::string_view kind, u64 first) {
   return answer.set("balanced", budget.memory == memory);
 }
 
+std::string hex(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += fmt::format("{:02x}", static_cast<u8>(c));
+  return out;
+}
+
+// What a reader that ignores checksums gets for an entry.
+json::Value content(const Source& source, const wire::zip::Entry& entry, wire::zip::Reader reader) {
+  const wire::zip::Selection& view = entry.view(reader);
+  json::Value answer = json::Value().set("refused", view.refused != nullptr ? view.refused : "").set("size", view.size);
+  if (entry.method == 0)
+    return answer.set("sha256", digest(source, view.data.begin, view.data.end)).set("end", "complete");
+  wire::UnpackBudget budget{.fuel = u64{1} << 34};
+  const auto packing = entry.method == 8    ? wire::Packing::deflate
+                       : entry.method == 12 ? wire::Packing::bzip2
+                                            : wire::Packing::zip_lzma;
+  const wire::Unpacked unpacked(source, view.data.begin, view.data.end, packing, budget, true);
+  return answer.set("sha256", digest(unpacked, 0, std::min(unpacked.size(), view.size)))
+      .set("end", unpacked.ended() == wire::Unpacked::End::complete ? "complete" : "damaged")
+      .set("unpacked", unpacked.size());
+}
+
+json::Value zip(const Source& source) {
+  const wire::zip::Archive archive = wire::zip::read(source);
+  json::Value answer;
+  for (const auto reader : {wire::zip::Reader::zipfile, wire::zip::Reader::miniz}) {
+    json::Value names = json::Object{};
+    for (const wire::zip::Name& name : archive.names) {
+      const u32 pick = archive.pick(reader, name);
+      if (pick != wire::zip::kNone)
+        names.set(hex(name.name), content(source, archive.entries[pick], reader).set("entry", pick));
+    }
+    answer.set(reader == wire::zip::Reader::zipfile ? "zipfile" : "miniz",
+               json::Value().set("refused", archive.why_not(reader)).set("names", names));
+  }
+  json::Value names = json::Array{};
+  for (const wire::zip::Name& name : archive.names) names.push(hex(name.name));
+  return answer.set("names", names)
+      .set("claimed", archive.claimed)
+      .set("unclaimed", archive.unclaimed.size())
+      .set("overlaps", archive.overlaps.size())
+      .set("hidden", archive.hidden.size());
+}
+
 }  // namespace
 
 int main() {
@@ -60,10 +106,13 @@ int main() {
     std::string kind;
     std::string path;
     u64 first = 0;
-    words >> request >> kind >> first >> path;
+    words >> request;
+    if (request == "unpack") words >> kind >> first;
+    words >> path;
     std::ifstream file(path, std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    fmt::print("{}\n", json::compact(unpack(MemorySource(as_bytes(bytes)), kind, first)));
+    const MemorySource source(as_bytes(bytes));
+    fmt::print("{}\n", json::compact(request == "zip" ? zip(source) : unpack(source, kind, first)));
     std::fflush(stdout);
   }
   return 0;

@@ -3,9 +3,12 @@
 Streams: the same content, and the same bytes left over, as zlib, gzip, bz2, lzma, lz4 and zstandard give; of a
 damaged stream at least what they gave before they gave up. (zstandard's reader takes a missing end for the end, and
 is of another version than the library here: of it only the content is compared.)
+Zip: for every name the bytes that CPython's zipfile gives, and those that miniz 3.0.2 gives to PyTorch's reader, which
+ignores checksums; where a reader refuses the archive or the member, so does our view of it.
 """
 
 import bz2
+import ctypes
 import gzip
 import hashlib
 import io
@@ -14,12 +17,15 @@ import lzma
 import os
 import pathlib
 import random
+import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 import zlib
 
 import lz4.frame
+import miniz
 import zstandard
 
 BUILD = pathlib.Path(os.environ["STEELYARD_BUILD"])
@@ -155,9 +161,279 @@ def test_streams(driver):
     return counts
 
 
+class MinizStat(ctypes.Structure):
+    _fields_ = [("index", ctypes.c_uint32), ("central", ctypes.c_uint64), ("made_by", ctypes.c_uint16), ("needed", ctypes.c_uint16),
+                ("flags", ctypes.c_uint16), ("method", ctypes.c_uint16), ("crc", ctypes.c_uint32), ("packed", ctypes.c_uint64),
+                ("size", ctypes.c_uint64), ("internal", ctypes.c_uint16), ("external", ctypes.c_uint32), ("local", ctypes.c_uint64),
+                ("rest", ctypes.c_char * 2048)]
+
+
+class Miniz:
+    """The compiled library, called as PyTorch's reader does; checksums are not looked at."""
+
+    def __init__(self):
+        folder = pathlib.Path(miniz.__file__).parent / "dependencies"
+        self.library = ctypes.CDLL(folder / "miniz-Linux-x86_64.so")
+        self.library.mz_version.restype = ctypes.c_char_p
+        assert self.library.mz_version() == b"11.0.2"  # what miniz 3.0.2 calls itself
+        self.library.mz_zip_get_error_string.restype = ctypes.c_char_p
+        self.library.mz_zip_reader_init_mem.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint]
+        self.library.mz_zip_reader_locate_file.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_uint]
+        self.library.mz_zip_reader_extract_to_mem.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint]
+
+    def error(self, archive):
+        return self.library.mz_zip_get_error_string(self.library.mz_zip_get_last_error(archive)).decode()
+
+    def read(self, content, names):
+        archive = ctypes.create_string_buffer(4096)
+        if not self.library.mz_zip_reader_init_mem(archive, content, len(content), 0):
+            return self.error(archive), {}
+        out = {}
+        for name in names:
+            index = self.library.mz_zip_reader_locate_file(archive, name, None, 0)
+            if index < 0:
+                continue
+            stat = MinizStat()
+            if not self.library.mz_zip_reader_file_stat(archive, index, ctypes.byref(stat)):
+                out[name] = None, self.error(archive)
+            elif stat.size > 1 << 24:
+                out[name] = None, "too large for this test"
+            else:
+                buffer = ctypes.create_string_buffer(max(stat.size, 1))
+                good = self.library.mz_zip_reader_extract_to_mem(archive, index, buffer, stat.size, 0)
+                why = "" if good else self.error(archive)
+                empty = stat.packed == 0 or name.endswith(b"/") or stat.external & 0x10
+                out[name] = (b"" if empty else buffer.raw[:stat.size]) if why in ("", "CRC-32 check failed") else None, why
+        self.library.mz_zip_reader_end(archive)
+        return "", out
+
+
+def zipfile_reads(content):
+    """Why the archive doesn't open; name -> content or None, why not."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except Exception as error:  # whatever it raises, it doesn't open
+        return f"{type(error).__name__}: {error}", {}
+    out = {}
+    for name in archive.NameToInfo:
+        key = name.encode("utf-8", "surrogatepass")
+        try:
+            with archive.open(name) as member:
+                member._expected_crc = None
+                out[key] = member.read(), ""
+        except Exception as error:
+            out[key] = None, f"{type(error).__name__}: {error}"
+    return "", out
+
+
+class Zip:
+    """An archive with every field open to be wrong."""
+
+    def __init__(self):
+        self.entries = []
+        self.between = {}
+
+    def add(self, name, content, method=8, **fields):
+        self.entries.append((name, content, method, fields))
+
+    def build(self, prefix=b"", shifted=False, comment=b"", **end):
+        out = bytearray(prefix)
+        base = len(prefix) if shifted else 0
+        central = bytearray()
+        for number, (name, content, method, f) in enumerate(self.entries):
+            out += self.between.get(number, b"")
+            packed = {0: lambda: content, 8: lambda: deflate(content), 12: lambda: bz2.compress(content),
+                      14: lambda: zip_lzma(content)}.get(method, lambda: content)()
+            crc = f.get("crc", zlib.crc32(content))
+            size, packed_size, at = len(content), len(packed), len(out) - base
+            local_name, central_name = f.get("local_name", name), f.get("central_name", name)
+            flags = f.get("flags", 0)
+            extra = b""
+            sizes = [f.get("packed", packed_size), f.get("size", size), f.get("offset", at)]
+            wide = b""
+            for place in (1, 0, 2):
+                if f.get("zip64", 0) >> place & 1:
+                    wide += struct.pack("<Q", sizes[place])
+                    sizes[place] = 0xFFFFFFFF
+            if wide:
+                extra = struct.pack("<HH", 1, len(wide)) + wide
+            extra = f.get("before_extra", b"") + extra + f.get("extra", b"")
+            local_extra = f.get("local_extra", b"")
+            stream = flags & 8 and not f.get("keep_sizes")
+            local_values = (0, 0, 0) if stream else (f.get("local_crc", crc), f.get("local_packed", packed_size), f.get("local_size", size))
+            out += struct.pack("<4sHHHHHLLLHH", b"PK\3\4", 20, f.get("local_flags", flags), f.get("local_method", method), f.get("time", 0), 0x5821,
+                               *local_values, len(local_name), len(local_extra)) + local_name + local_extra + packed
+            if stream:
+                out += struct.pack("<4sLLL", b"PK\7\x08", crc, packed_size, size)
+            entry_comment = f.get("comment", b"")
+            central += struct.pack("<4sHHHHHHLLLHHHHHLL", b"PK\1\2", 0x0314, f.get("needed", 20), flags, f.get("central_method", method),
+                                   f.get("time", 0), 0x5821, crc, sizes[0], sizes[1], len(central_name), len(extra), len(entry_comment),
+                                   f.get("disk", 0), 0, f.get("attributes", 0o644 << 16), sizes[2]) + central_name + extra + entry_comment
+        out += end.get("gap", b"")
+        at = len(out) - base
+        out += central
+        count = end.get("count", len(self.entries))
+        size = end.get("size", len(central))
+        offset = end.get("offset", at)
+        if end.get("zip64"):
+            record = len(out) - base
+            out += struct.pack("<4sQHHLLQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, offset)
+            out += end.get("in_between", b"")
+            out += struct.pack("<4sLQL", b"PK\6\7", 0, end.get("record", record), 1)
+            count, size, offset = end.get("small", (0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF))
+        out += struct.pack("<4sHHHHLLH", b"PK\5\6", 0, 0, count, count, size & 0xFFFFFFFF, offset & 0xFFFFFFFF, end.get("comment_size", len(comment)))
+        return bytes(out + comment)
+
+
+def deflate(content):
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return packer.compress(content) + packer.flush()
+
+
+def zip_lzma(content):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x", content)
+    info = archive.infolist()[0]
+    return file.getvalue()[31:31 + info.compress_size]
+
+
+def random_zip():
+    build = Zip()
+    names = [b"archive/data.pkl", b"archive/DATA.pkl", b"archive/version", b"a", b"b/", b"archive/data/0", b"\x82\xe9", "é".encode(), b"x\0y", b"x"]
+    number = RANDOM.choice([1, 2, 3, 5, 12])
+    for index in range(number):
+        fields = {}
+        if RANDOM.random() < 0.25:
+            fields[RANDOM.choice(["local_name", "central_name"])] = RANDOM.choice(names)
+        if RANDOM.random() < 0.2:
+            fields["flags"] = RANDOM.choice([1, 8, 0x20, 0x40, 0x800, 0x2000, 0x808, RANDOM.randrange(65536)])
+        if RANDOM.random() < 0.2:
+            fields["local_flags"] = RANDOM.choice([0, 1, 8, 0x800, RANDOM.randrange(65536)])
+        if RANDOM.random() < 0.2:
+            fields["zip64"] = RANDOM.randrange(8)
+        if RANDOM.random() < 0.1:
+            fields[RANDOM.choice(["extra", "before_extra", "local_extra"])] = RANDOM.choice(
+                [b"FB\4\0ZZZZ", b"\1\0\0\0", b"xy", struct.pack("<HHQ", 1, 8, 5), struct.pack("<HHQQQ", 1, 24, 3, 3, 0), b"FB\xff\xff"])
+        for field, chance in (("size", 0.1), ("packed", 0.1), ("offset", 0.05), ("crc", 0.1), ("local_size", 0.1), ("local_packed", 0.1)):
+            if RANDOM.random() < chance:
+                fields[field] = RANDOM.choice([0, 1, 5, 30, 100, 0xFFFFFFFF])
+        for field, values in (("central_method", [0, 8, 12, 14, 99]), ("local_method", [0, 8, 12]), ("needed", [63, 64, 0x33F]), ("disk", [0, 1, 2, 0xFFFF]),
+                              ("time", [0, 1, 0x8000]), ("attributes", [0x10, 0, 0o120777 << 16]), ("comment", [b"c" * 5, b"PK\5\6"])):
+            if RANDOM.random() < 0.06:
+                fields[field] = RANDOM.choice(values)
+        content = b"content %d " % index + payload()[:RANDOM.choice([0, 10, 3000])]
+        build.add(RANDOM.choice(names), content, RANDOM.choice([0, 0, 8, 8, 8, 12, 14]), **fields)
+        if RANDOM.random() < 0.05:
+            build.between[index] = b"between"
+    end = {}
+    if RANDOM.random() < 0.15:
+        end["prefix"] = b"#!/bin/sh\n" + b"x" * RANDOM.randrange(100)
+        end["shifted"] = RANDOM.random() < 0.5
+    if RANDOM.random() < 0.25:
+        end["comment"] = RANDOM.choice([b"hello", b"PK\5\6", b"\0" * 22, b"PK\5\6" + b"\0" * 18, b"PK\5\6" + b"\0" * 17, b"y" * 65_500, b"z" * 66_000,
+                                       b"z" * 69_540])
+        end["comment"] = end["comment"]
+    if RANDOM.random() < 0.1:
+        end["comment_size"] = RANDOM.choice([0, 1, 3, 500])
+    for field, values in (("count", [0, 1, number - 1, number + 1]), ("size", [0, 46, 47, 10_000]), ("offset", [0, 5, 10_000]), ("gap", [b"gap"])):
+        if RANDOM.random() < 0.06:
+            end[field] = RANDOM.choice(values)
+    if RANDOM.random() < 0.2:
+        end["zip64"] = True
+        if RANDOM.random() < 0.3:
+            end["small"] = (number, 50, 10)
+        if RANDOM.random() < 0.2:
+            end["in_between"] = b"1234"
+        if RANDOM.random() < 0.2:
+            end["record"] = RANDOM.choice([0, 1 << 40, 100])
+    if end.get("comment", b"") and len(end["comment"]) > 65_535:
+        end["comment_size"] = 0
+    return build.build(**end)
+
+
+def written_by_zipfile():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", RANDOM.choice([0, 8, 12, 14])) as archive:
+        for index in range(1 + RANDOM.randrange(4)):
+            with archive.open(RANDOM.choice(["a", "b/c", "é", "data.pkl"]) + str(index), "w", force_zip64=RANDOM.random() < 0.2) as member:
+                member.write(payload())
+        archive.comment = RANDOM.choice([b"", b"comment"])
+    return file.getvalue()
+
+
+def scramble(content):
+    content = bytearray(content)
+    interesting = [i for magic in (b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\6", b"PK\6\7") for i in find_all(content, magic)]
+    for _ in range(RANDOM.randrange(4)):
+        at = (RANDOM.choice(interesting) + RANDOM.randrange(60) if interesting else RANDOM.randrange(len(content))) % len(content)
+        content[at] = RANDOM.choice([0, 1, 0xFF, RANDOM.randrange(256)])
+    return bytes(content)
+
+
+def find_all(content, magic):
+    at = content.find(magic)
+    while at >= 0:
+        yield at
+        at = content.find(magic, at + 1)
+
+
+def has_zip64_fields(content):
+    entries = [content[at:at + 46] for at in find_all(content, b"PK\1\2")]
+    return any(0xFFFFFFFF in (*struct.unpack("<LL", entry[20:28]), *struct.unpack("<L", entry[42:])) for entry in entries if len(entry) == 46)
+
+
+def same_member(ours, theirs, why):
+    """None when the views agree, else a sentence."""
+    if theirs is None:
+        return None if ours["refused"] or ours["end"] != "complete" or "too large" in why or ours.get("unpacked", ours["size"]) != ours["size"] \
+            else f"given here, refused there: {why}"
+    if ours["refused"]:
+        return f"given there, refused here: {ours['refused']}"
+    return None if ours["sha256"] == hashlib.sha256(theirs).hexdigest() else f"other bytes: {ours['size']} here, {len(theirs)} there"
+
+
+def test_zip(driver):
+    library = Miniz()
+    counts = {"zipfile": 0, "miniz": 0, "refused": 0, "patched": 0}
+    for number in range(600 * ROUNDS):
+        content = random_zip() if number % 4 else written_by_zipfile()
+        if number % 3 == 0:
+            content = scramble(content)
+        ours = driver.ask("zip", content)
+        error, members = zipfile_reads(content)
+        check(bool(ours["zipfile"]["refused"]) == bool(error), f"zipfile {error!r}, here {ours['zipfile']['refused']!r}", content)
+        counts["refused"] += bool(error)
+        if not error:
+            check(set(ours["zipfile"]["names"]) == {name.hex() for name in members}, f"names {members.keys()} {ours}", content)
+            for name, (theirs, why) in members.items():
+                mine = ours["zipfile"]["names"].get(name.hex())
+                if mine is not None:
+                    problem = same_member(mine, theirs, why)
+                    check(problem is None, f"zipfile {name}: {problem}", content)
+                    counts["zipfile"] += theirs is not None
+        names = [bytes.fromhex(name) for name in ours["names"] if "00" not in [name[i:i + 2] for i in range(0, len(name), 2)]]
+        error, members = library.read(content, names)
+        if bool(ours["miniz"]["refused"]) != bool(error) and has_zip64_fields(content):
+            counts["patched"] += 1  # PyTorch's copy looks at zip64 fields where upstream looks at 0xffffffff
+            continue
+        check(bool(ours["miniz"]["refused"]) == bool(error), f"miniz {error!r}, here {ours['miniz']['refused']!r}", content)
+        if not error:
+            for name in names:
+                mine, (theirs, why) = ours["miniz"]["names"].get(name.hex()), members.get(name, (None, "not found"))
+                if mine is None:
+                    check(name not in members, f"miniz finds {name}", content)
+                else:
+                    problem = same_member(mine, theirs, why)
+                    check(problem is None, f"miniz {name}: {problem}", content)
+                    counts["miniz"] += theirs is not None
+    return counts
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         driver = Driver(folder)
+        print("zip:", test_zip(driver))
         print("streams:", test_streams(driver))
     print("\n".join(failures) or "archives: no difference")
     sys.exit(bool(failures))
