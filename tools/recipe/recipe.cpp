@@ -7,10 +7,12 @@
 #include <bit>
 #include <charconv>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 
 #include "base/bytes.hpp"
+#include "recipe/archive.hpp"
 #include "recipe/pack.hpp"
 
 namespace steelyard::recipe {
@@ -234,6 +236,7 @@ class Builder {
       big_ = big;
       return;
     }
+    if (archive(line, begin, end, counter, out)) return;
     Out inner;
     run(begin, end, counter, inner);
     if (const int level = line.words.size() > 2 ? static_cast<int>(number(line, 1)) : -1;
@@ -245,6 +248,33 @@ class Builder {
     if (name != "len64" && name != "len32") wrong(line.number, fmt::format("no block is called \"{}\"", name));
     integer(out, inner.size(), name == "len64" ? 8 : 4);
     out.insert(out.end(), inner.begin(), inner.end());
+  }
+
+  // zip { member … { … } }, tar { file … { … } }
+  bool archive(const Line& line, std::size_t begin, std::size_t end, const std::string& counter, Out& out) {
+    const std::string& name = line.words[0];
+    const std::span words = std::span(line.words).subspan(1, line.words.size() - 2);
+    try {
+      Out inner;
+      if (name == "zip" || name == "tar") {
+        zips_.emplace_back();
+        run(begin, end, counter, inner);
+        if (name == "zip") zips_.back().finish(words, inner);
+        if (name == "tar" && (words.empty() || words[0] != "open")) inner.resize(inner.size() + 1024);
+        zips_.pop_back();
+        out.insert(out.end(), inner.begin(), inner.end());
+        return true;
+      }
+      if (name != "file" && (name != "member" || zips_.empty())) return false;
+      run(begin, end, counter, inner);
+      if (name == "member")
+        zips_.back().member(words, inner, out);
+      else
+        tar_entry(words, inner, out);
+      return true;
+    } catch (const std::string& message) {
+      wrong(line.number, message);
+    }
   }
 
   void directive(const Line& line, Out& out) {
@@ -283,6 +313,8 @@ class Builder {
       if (number(line, 1) > out.size())
         wrong(line.number, fmt::format("truncate {}: only {} bytes are there", number(line, 1), out.size()));
       out.resize(number(line, 1));
+    } else if (name == "pax" || name == "gpax") {
+      pax_header(std::span(line.words).subspan(1), name == "pax" ? 'x' : 'g', out);
     } else if (name == "put") {
       put(line, out);
     } else {
@@ -356,6 +388,7 @@ class Builder {
 
   std::vector<std::pair<std::size_t, std::string>> raw_;
   bool big_ = false;
+  std::deque<ZipWriter> zips_;  // open zip blocks; a reference to one outlives blocks inside it
 };
 
 }  // namespace
