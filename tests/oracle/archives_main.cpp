@@ -1,5 +1,6 @@
 // Driver of archives_test.py: one request per line, one JSON object per answer.
 //   unpack KIND N PATH   what unpacking comes to, digests of the first N bytes and their second half
+//   tar PATH             the members that tarfile lists: name, type, where the data is, size
 //   zip PATH             by reader: why it doesn't open, or each name with the digest of its content
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 
 #include "base/json.hpp"
 #include "base/sha256.hpp"
+#include "wire/tar.hpp"
 #include "wire/unpack.hpp"
 #include "wire/zip.hpp"
 
@@ -74,6 +76,26 @@ json::Value content(const Source& source, const wire::zip::Entry& entry, wire::z
       .set("unpacked", unpacked.size());
 }
 
+json::Value tar(const Source& source) {
+  const wire::tar::Archive archive = wire::tar::read(source);
+  json::Value members = json::Array{};
+  u64 unclaimed = 0;
+  for (const Range& range : archive.unclaimed) unclaimed += range.end - range.begin;
+  for (const wire::tar::Member& member : archive.members) {
+    if (member.behind_end) continue;
+    members.push(json::Value()
+                     .set("name", hex(member.name))
+                     .set("type", int{static_cast<u8>(member.type)})
+                     .set("data", member.data.begin)
+                     .set("size", member.size)
+                     .set("sparse", member.sparse));
+  }
+  return json::Value()
+      .set("members", members)
+      .set("problem", archive.problem)
+      .set("accounted", archive.claimed + unclaimed);
+}
+
 json::Value zip(const Source& source) {
   const wire::zip::Archive archive = wire::zip::read(source);
   json::Value answer;
@@ -112,7 +134,9 @@ int main() {
     std::ifstream file(path, std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     const MemorySource source(as_bytes(bytes));
-    fmt::print("{}\n", json::compact(request == "zip" ? zip(source) : unpack(source, kind, first)));
+    fmt::print("{}\n", json::compact(request == "zip"   ? zip(source)
+                                     : request == "tar" ? tar(source)
+                                                        : unpack(source, kind, first)));
     std::fflush(stdout);
   }
   return 0;

@@ -3,6 +3,7 @@
 Streams: the same content, and the same bytes left over, as zlib, gzip, bz2, lzma, lz4 and zstandard give; of a
 damaged stream at least what they gave before they gave up. (zstandard's reader takes a missing end for the end, and
 is of another version than the library here: of it only the content is compared.)
+Tar: the members that CPython's tarfile lists before it ends or raises, with their place and size.
 Zip: for every name the bytes that CPython's zipfile gives, and those that miniz 3.0.2 gives to PyTorch's reader, which
 ignores checksums; where a reader refuses the archive or the member, so does our view of it.
 """
@@ -20,6 +21,7 @@ import random
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -430,9 +432,131 @@ def test_zip(driver):
     return counts
 
 
+def tar_block(name=b"a", size=0, kind=b"0", link=b"", magic=b"ustar\x0000", prefix=b"", size_field=None, checksum=None, fields=()):
+    block = bytearray(512)
+    block[0:100] = name[:100].ljust(100, b"\0")
+    block[100:108] = b"0000644\0"
+    block[108:116] = block[116:124] = b"0000000\0"
+    block[124:136] = size_field or b"%011o\0" % size
+    block[136:148] = b"00000000000\0"
+    block[148:156] = b" " * 8
+    block[156:157] = kind
+    block[157:257] = link[:100].ljust(100, b"\0")
+    block[257:265] = magic
+    block[345:500] = prefix[:155].ljust(155, b"\0")
+    for at, value in fields:
+        block[at:at + len(value)] = value
+    block[148:156] = checksum if checksum is not None else b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def padded(content):
+    return content + bytes(-len(content) % 512)
+
+
+def pax(records, kind=b"x"):
+    content = b""
+    for key, value in records:
+        body = b" %s=%s\n" % (key, value)
+        length = len(body)
+        while len(b"%d" % length) + len(body) != length:
+            length = len(b"%d" % length) + len(body)
+        content += b"%d" % (length if RANDOM.random() < 0.95 else RANDOM.randrange(40)) + body
+    return tar_block(b"PaxHeaders/x", len(content), kind) + padded(content)
+
+
+def random_tar():
+    out = b""
+    for _ in range(RANDOM.choice([1, 2, 4, 8])):
+        content = RANDOM.randbytes(RANDOM.choice([0, 1, 511, 512, 513, 2000]))
+        for _ in range(RANDOM.choice([0, 0, 0, 1, 2])):
+            out += RANDOM.choice([
+                lambda: pax([(RANDOM.choice([b"path", b"linkpath", b"size", b"mtime", b"comment"]),
+                              RANDOM.choice([b"long/name", b"%d" % len(content), b"%d" % (len(content) + 512), b"0", b" 7 ", b"1_0", b"x", b"-3", b"d/"]))
+                             for _ in range(RANDOM.randrange(3))], RANDOM.choice([b"x", b"x", b"g", b"X"])),
+                lambda: tar_block(b"././@LongLink", 120, b"L") + padded(b"n" * 119 + b"\0"),
+                lambda: tar_block(b"././@LongLink", 120, b"K") + padded(b"l" * 119 + b"\0")])()
+        kind = RANDOM.choice([b"0", b"0", b"0", b"\0", b"1", b"2", b"3", b"5", b"6", b"7", b"Z", b"S", b"4"])
+        options = {}
+        if RANDOM.random() < 0.2:
+            options["size_field"] = RANDOM.choice([b"\x80" + b"\0" * 9 + struct.pack(">H", len(content)), b"%o" % len(content) + b"\0" * 8, b"  %o  " % len(content),
+                                                   b"\xff" * 12, b"77777777777\0", b"-1\0", b"1_0\0", b"+7 ", b"0o17", b"zz", b"", b"\x80" + b"\x7f" * 11]).ljust(12, b"\0")[:12]
+        if RANDOM.random() < 0.1:
+            options["checksum"] = RANDOM.choice([b"0000000\0", b"garbage!", b"\0" * 8])
+        if RANDOM.random() < 0.2:
+            options["magic"] = RANDOM.choice([b"ustar  \0", b"\0" * 8])
+        if RANDOM.random() < 0.2:
+            options["prefix"] = b"pre/fix"
+        if RANDOM.random() < 0.1:
+            options["fields"] = [(RANDOM.choice([100, 108, 116, 136, 329, 337]), RANDOM.choice([b"zzz", b"\xff" * 8, b"0o7", b"", b"\xe9"]))]
+        name = RANDOM.choice([b"a", b"dir/", b"dir//", b"../up", b"/abs", "é".encode(), b"data", b"n" * 100])
+        out += tar_block(name, len(content), kind, link=b"target", **options)
+        out += padded(content) if kind not in (b"1", b"2", b"3", b"4", b"5", b"6") or RANDOM.random() < 0.2 else b""
+        if RANDOM.random() < 0.05:
+            out += bytes(512)
+    return out + RANDOM.choice([bytes(1024), bytes(512), b"", bytes(10_240), bytes(1024) + tar_block(b"behind"), b"x" * 100])
+
+
+def written_by_tarfile():
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=RANDOM.choice([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])) as archive:
+        for index in range(1 + RANDOM.randrange(4)):
+            info = tarfile.TarInfo(RANDOM.choice(["a", "dir/b", "é" * 40, "long/" * 18, "x" * 99]) + str(index))
+            content = payload()
+            info.size = len(content)
+            info.type = RANDOM.choice([tarfile.REGTYPE, tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE])
+            if info.type != tarfile.REGTYPE:
+                info.size, info.linkname = 0, "target"
+            archive.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def tarfile_lists(content):
+    out = []
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:", errors="surrogateescape") as archive:
+            while (member := archive.next()) is not None:
+                out.append((member.name.encode("utf-8", "surrogateescape").hex(), member.type[0], member.offset_data, member.size))
+                if len(out) > 100 or member.offset_data + member.size < 0:
+                    break
+    except (tarfile.TarError, ValueError, OverflowError, OSError) as error:
+        return out, f"{type(error).__name__}: {error}"
+    return out, ""
+
+
+def normal(size):
+    """A size, or -1 for one that no file has."""
+    return int(size) if 0 <= int(size) < 1 << 62 else -1
+
+
+def test_tar(driver):
+    counts = {"members": 0, "raised": 0, "archives": 0}
+    for number in range(500 * ROUNDS):
+        content = random_tar() if number % 4 else written_by_tarfile()
+        if number % 5 == 0:
+            content = content[:RANDOM.randrange(len(content) + 1)]
+        ours = driver.ask("tar", content)
+        theirs, error = tarfile_lists(content)
+        check(ours["accounted"] == len(content), f"tar: {ours['accounted']} bytes of {len(content)} are accounted for", content)
+        counts["archives"] += 1
+        counts["raised"] += bool(error)
+        if any(member["sparse"] for member in ours["members"]) or any(m[1] == ord("S") for m in theirs):
+            continue  # read as raw blocks here
+        mine = [(m["name"], m["type"], m["data"], normal(m["size"])) for m in ours["members"]]
+        # What tarfile can't step over may be its last member there, or none, or lead it backwards.
+        theirs = [(*m[:3], normal(m[3])) for m in theirs]
+        last = next((i for i, m in enumerate(theirs) if m[3] < 0 and chr(m[1]) not in "123456"), len(theirs))
+        check(mine[:last] == theirs[:last] and (last < len(theirs) or len(mine) == last),
+              f"tar: {mine} here, {theirs} there, {error!r}, {ours['problem']!r}", content)
+        check(not error or ours["problem"], f"tar: raises {error!r}, nothing here", content)
+        counts["members"] += last
+    return counts
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         driver = Driver(folder)
+        print("tar:", test_tar(driver))
         print("zip:", test_zip(driver))
         print("streams:", test_streams(driver))
     print("\n".join(failures) or "archives: no difference")
