@@ -151,6 +151,7 @@ class Lexer {
   }
 
   void comment(std::size_t begin) {
+    if (begin == text_.size()) return finish_tag(begin);  // Jinja2 takes an opening at the very end for empty
     const std::size_t close = text_.find("#}", begin);
     if (close == std::string::npos) return refuse(begin, "a comment that doesn't end");
     const bool signed_ = close > begin && (text_[close - 1] == '-' || text_[close - 1] == '+');
@@ -158,6 +159,7 @@ class Lexer {
   }
 
   void raw(std::size_t begin) {
+    if (begin == text_.size()) return finish_tag(begin);
     line_starting_ = text_[begin - 1] == '\n';
     for (std::size_t open = text_.find("{%", begin); open != std::string::npos; open = text_.find("{%", open + 1)) {
       const char sign = sign_at(open + 2);
