@@ -58,14 +58,40 @@ void contradict(Examination& found, std::string rule, std::string_view what, Fac
        json::Value().set("what", what).set("one", shown(first.value)).set("other", shown(second.value))});
 }
 
+// The repositories that a claim about the base names, in lower case: "https://hub/org/name" is org/name.
+std::set<std::string> repositories(const json::Value& bases) {
+  std::set<std::string> out;
+  for (const json::Value& base : bases.array()) {
+    std::string name = text::lower(base["repository"].string());
+    if (name.empty()) name = text::lower(base["repo_url"].string());
+    if (const std::size_t host = name.find("://"); host != std::string::npos) {
+      const std::size_t slash = name.find('/', host + 3);
+      name = slash == std::string::npos ? std::string() : name.substr(slash + 1);
+    }
+    if (!name.empty()) out.insert(std::move(name));
+  }
+  return out;
+}
+
+// Whether two claims can both hold. A base without a repository's name can't be held against another.
+bool agree(std::string_view key, const json::Value& a, const json::Value& b) {
+  if (key == "identity.base") {
+    const auto x = repositories(a);
+    const auto y = repositories(b);
+    return x.empty() || y.empty() || std::ranges::includes(x, y) || std::ranges::includes(y, x);
+  }
+  if (!a.is_string() || !b.is_string()) return a == b;
+  const auto open = [](const json::Value& value) { return value.string() == "other" || value.string() == "unknown"; };
+  if (key == "identity.licence" && (open(a) || open(b))) return true;
+  return same_licence(a.string(), b.string());
+}
+
 void compare_files(Examination& found) {
   for (const std::string_view key : kSingle) {
     const auto facts = all(found, key);
     for (std::size_t i = 1; i < facts.size(); ++i) {
-      const bool licence = key == "identity.licence" && facts[0]->value.is_string() && facts[i]->value.is_string();
-      const bool same = licence ? same_licence(facts[0]->value.string(), facts[i]->value.string())
-                                : facts[0]->value == facts[i]->value;
-      if (!same) contradict(found, "IDN001", key.substr(key.find('.') + 1), *facts[0], *facts[i]);
+      if (!agree(key, facts[0]->value, facts[i]->value))
+        contradict(found, "IDN001", key.substr(key.find('.') + 1), *facts[0], *facts[i]);
     }
   }
 }
@@ -163,8 +189,14 @@ void compare_parts(Examination& found) {
 }  // namespace
 
 bool same_licence(std::string_view a, std::string_view b) {
+  // A word that only one of them has makes the terms others.
+  static constexpr std::array<std::string_view, 6> kDecisive = {"nc", "nd", "sa", "research", "noncommercial", "clear"};
   const auto x = words(a);
   const auto y = words(b);
+  const auto differ = [&](std::string_view word) {
+    return x.contains(std::string(word)) != y.contains(std::string(word));
+  };
+  if (std::ranges::any_of(kDecisive, differ)) return false;
   return std::ranges::includes(x, y) || std::ranges::includes(y, x);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/text.hpp"
@@ -68,7 +69,8 @@ JsonPull::Token JsonPull::next() {
 
 JsonPull::Token JsonPull::value(char first) {
   if (first == '{' || first == '[') {
-    if (stack_.size() >= kDeepest) return refuse(fmt::format("nested deeper than {} levels", kDeepest));
+    const std::size_t deepest = dialect_ == Dialect::python ? kDeepestPython : kDeepest;
+    if (stack_.size() >= deepest) return refuse(fmt::format("nested deeper than {} levels", deepest));
     stack_ += first;
     expect_ = first == '{' ? Expect::first_key : Expect::first_item;
     return first == '{' ? Token::object : Token::array;
@@ -83,6 +85,11 @@ JsonPull::Token JsonPull::value(char first) {
       return word("alse", Token::no);
     case 'n':
       return word("ull", Token::null);
+    case 'N':
+    case 'I':
+      content_ = first == 'N' ? "NaN" : "Infinity";
+      if (dialect_ == Dialect::python) return word(std::string_view(content_).substr(1), Token::number);
+      [[fallthrough]];
     default:
       return number(first);
   }
@@ -90,7 +97,7 @@ JsonPull::Token JsonPull::value(char first) {
 
 JsonPull::Token JsonPull::word(std::string_view rest, Token kind) {
   for (const char c : rest) {
-    if (take() != c) return refuse("expected true, false or null");
+    if (take() != c) return refuse("expected a value");
   }
   return kind;
 }
@@ -109,6 +116,10 @@ JsonPull::Token JsonPull::number(char first) {
   };
   char lead = first;
   if (first == '-') {
+    if (dialect_ == Dialect::python && look() == 'I') {
+      content_ = "-Infinity";
+      return word("Infinity", Token::number);
+    }
     if (!digit(look())) return refuse("expected a value");
     lead = static_cast<char>(take());
     content_ += lead;
@@ -127,6 +138,22 @@ JsonPull::Token JsonPull::number(char first) {
     if (!digits()) return refuse("expected a digit in the exponent");
   }
   return Token::number;
+}
+
+// A run of characters that stand for themselves, at once.
+void JsonPull::ordinary() {
+  constexpr std::size_t kRun = 4096;
+  while (true) {
+    const std::string_view window = as_text(in_.peek(kRun));
+    std::size_t length = 0;
+    while (length < window.size() && window[length] >= 0x20 && window[length] != '"' && window[length] != '\\')
+      ++length;
+    if (length == 0) return;
+    const std::size_t kept = std::min(length, kKept - content_.size());
+    content_.append(window.substr(0, kept));
+    cut_ = cut_ || kept < length;
+    in_.skip(length, "JSON");
+  }
 }
 
 void JsonPull::put(char c) {
@@ -175,25 +202,32 @@ JsonPull::Token JsonPull::string(Token kind) {
   cut_ = false;
   // UTF-8 is checked on the raw bytes, also beyond what is kept: carry holds an unfinished character.
   std::string carry;
-  for (int c = take(); c != '"'; c = take()) {
-    if (c < 0) return refuse("a text without its closing quote");
-    if (c < 0x20) return refuse("a control character inside a text");
-    if (c >= 0x80) {
-      carry += static_cast<char>(c);
-      const auto lead = static_cast<unsigned char>(carry[0]);
-      const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-      if (carry.size() == length) {
-        if (!text::valid_utf8(carry)) return refuse("a text that is not UTF-8");
-        for (const char byte : carry) put(byte);
-        carry.clear();
+  bool escaped = false;  // the backslash of an escape has been taken
+  while (true) {
+    if (!escaped) {
+      if (carry.empty()) ordinary();
+      const int c = take();
+      if (c == '"') break;
+      if (c < 0) return refuse("a text without its closing quote");
+      if (c < 0x20) return refuse("a control character inside a text");
+      if (c >= 0x80) {
+        carry += static_cast<char>(c);
+        const auto lead = static_cast<unsigned char>(carry[0]);
+        const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+        if (carry.size() == length) {
+          if (!text::valid_utf8(carry)) return refuse("a text that is not UTF-8");
+          for (const char byte : carry) put(byte);
+          carry.clear();
+        }
+        continue;
       }
-      continue;
+      if (!carry.empty()) return refuse("a text that is not UTF-8");
+      if (c != '\\') {
+        put(static_cast<char>(c));
+        continue;
+      }
     }
-    if (!carry.empty()) return refuse("a text that is not UTF-8");
-    if (c != '\\') {
-      put(static_cast<char>(c));
-      continue;
-    }
+    escaped = false;
     switch (take()) {
       case '"':
         put('"');
@@ -222,15 +256,23 @@ JsonPull::Token JsonPull::string(Token kind) {
       case 'u': {
         const auto high = hex4();
         if (!high) return refuse("expected four hex digits after \\u");
-        if (*high >= 0xDC00 && *high < 0xE000) return refuse("half of a surrogate pair");
         if (*high < 0xD800 || *high >= 0xE000) {
           put(static_cast<char32_t>(*high));
           break;
         }
-        const bool pair = take() == '\\' && take() == 'u';
+        constexpr char32_t kReplacement = 0xFFFD;
+        const bool lenient = dialect_ == Dialect::python;
+        escaped = *high < 0xDC00 && look() == '\\' && take() > 0;
+        const bool pair = escaped && look() == 'u' && take() > 0;
+        if (pair) escaped = false;
         const auto low = pair ? hex4() : std::nullopt;
-        if (!low || *low < 0xDC00 || *low >= 0xE000) return refuse("half of a surrogate pair");
-        put(static_cast<char32_t>(0x10000 + ((*high - 0xD800) << 10) + (*low - 0xDC00)));
+        if (low && *low >= 0xDC00 && *low < 0xE000) {
+          put(static_cast<char32_t>(0x10000 + ((*high - 0xD800) << 10) + (*low - 0xDC00)));
+          break;
+        }
+        if (!lenient || (pair && !low)) return refuse("half of a surrogate pair");
+        put(kReplacement);
+        if (low) put(*low >= 0xD800 && *low < 0xE000 ? kReplacement : static_cast<char32_t>(*low));
         break;
       }
       default:

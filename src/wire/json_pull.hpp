@@ -3,7 +3,9 @@
 // For headers that are too large for a DOM (docs/decisions.md, 3): memory is one token. Sees every
 // member, equal keys included; refuses what strict readers refuse: comments, trailing commas, leading
 // zeros, control characters in texts, lone surrogates, bytes that aren't UTF-8, nesting beyond the
-// limit. The first fault sticks in the cursor. Not thread-safe.
+// limit. The first fault sticks in the cursor. Not thread-safe. Files that Python's json module loads are
+// read in its dialect: NaN and Infinity are numbers, halves of surrogate pairs are characters (kept as
+// U+FFFD), and nesting ends where its recursion limit does.
 // Tested by tests/unit/json_pull_test.cpp, against simdjson too; fuzzed through safetensors.
 #pragma once
 
@@ -17,7 +19,9 @@ class JsonPull {
  public:
   enum class Token { object, end_object, array, end_array, key, text, number, yes, no, null, end, fault };
 
-  explicit JsonPull(Cursor& in) : in_(in) {}
+  enum class Dialect { strict, python };
+
+  explicit JsonPull(Cursor& in, Dialect dialect = Dialect::strict) : in_(in), dialect_(dialect) {}
 
   // The next token. After the outermost value: spaces, then `end`.
   Token next();
@@ -34,6 +38,7 @@ class JsonPull {
 
   static constexpr std::size_t kKept = 64 * 1024;
   static constexpr std::size_t kDeepest = 32;
+  static constexpr std::size_t kDeepestPython = 990;
 
  private:
   Token value(char first);
@@ -44,11 +49,13 @@ class JsonPull {
   int look();
   int take();
   void spaces();
+  void ordinary();
   void put(char c);
   void put(char32_t code);
   std::optional<u32> hex4();
 
   Cursor& in_;
+  Dialect dialect_;
   std::string stack_;  // '{' or '[' for each open container
   enum class Expect { value, first_key, key, after_value, first_item, done } expect_ = Expect::value;
   std::string content_;

@@ -14,6 +14,7 @@ LAYERS = {
 # Headers that only one wrapper may include.
 PRIVATE = {"toml++/toml.h": {"src/wire/toml.cpp"}, "simdjson.h": {"src/base/json_parse.cpp"},
            "CLI/CLI.hpp": {"src/cli/parse.cpp"}, "openssl/evp.h": {"src/base/sha256.cpp"},
+           "yaml.h": {"src/wire/yaml.cpp"},
            **{header: {"src/wire/decoder.cpp"} for header in ("zlib.h", "bzlib.h", "lzma.h", "lz4frame.h", "zstd.h")}}
 LONGEST = 800
 

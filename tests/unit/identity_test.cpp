@@ -23,6 +23,8 @@ TEST(Identity, LicencesByAnotherName) {
   EXPECT_FALSE(same_licence("apache-2.0", "Gemma Terms of Use"));
   EXPECT_FALSE(same_licence("apache-2.0", "apache-1.1"));
   EXPECT_FALSE(same_licence("cc-by-4.0", "mit"));
+  EXPECT_FALSE(same_licence("cc-by-4.0", "cc-by-nc-4.0"));
+  EXPECT_FALSE(same_licence("qwen", "qwen-research"));
 }
 
 Fact claim(std::string key, json::Value value, u32 artifact) {
@@ -80,6 +82,19 @@ TEST(Identity, PrecisionClaimsWithinAMixtureAreFine) {
   weigh_claims(found);
   ASSERT_EQ(found.findings.size(), 1u);
   EXPECT_EQ(found.findings[0].rule, "IDN003");
+}
+
+TEST(Identity, BasesAreComparedByTheirRepositories) {
+  const auto contradicted = [](const char* one, const char* other) {
+    Examination found;
+    found.facts = {claim("identity.base", json::Value().push(json::Value().set("repository", one)), 0),
+                   claim("identity.base", json::Value().push(json::Value().set("repo_url", other)), 1)};
+    weigh_claims(found);
+    return found.facts[0].assurance == Assurance::contradicted;
+  };
+  EXPECT_FALSE(contradicted("Org/Base", "https://hub.example/org/base"));
+  EXPECT_TRUE(contradicted("Org/Base", "https://hub.example/org/another"));
+  EXPECT_FALSE(contradicted("Org/Base", ""));
 }
 
 }  // namespace

@@ -1,0 +1,112 @@
+// JSON documents that loaders pick by name: config.json, generation_config.json, tokenizer_config.json,
+// special_tokens_map.json, adapter_config.json, *processor_config.json, model_index.json, modules.json,
+// quantize_config.json, vocab.json and every other *.json. Read in the dialect of Python's json module.
+//
+// Spec: RFC 8259; the loaders of transformers, diffusers, PEFT, sentence-transformers, timm. Attacks resisted:
+// see detail/settings.hpp; components of a pipeline that name any module; padding, equal keys, nesting.
+// Memory is bounded whatever the size. Tested by data/rules/CFG/, tests/unit/document_test.cpp; fuzzed.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "formats/detail/python_names.hpp"
+#include "formats/detail/settings.hpp"
+#include "formats/detail/text_checks.hpp"
+#include "formats/format.hpp"
+
+namespace steelyard::formats {
+namespace {
+
+bool is_fact(std::string_view key) {
+  return key == "model_type" || key == "architectures" || key == "quant_method" || key == "_diffusers_version" ||
+         key == "idx" || key == "peft_type" || key == "transformers_version";
+}
+
+void facts(const Document& document, Reporter& report) {
+  const auto text_fact = [&](std::string_view path, std::string key) {
+    const Field* field = document.find(path);
+    if (field != nullptr && field->value.is_string())
+      report.fact(std::move(key), text::prefix(field->value.string(), 256), field->at, Assurance::claimed);
+  };
+  text_fact("model_type", "model.architecture");
+  text_fact("quantization_config.quant_method", "model.quantization_method");
+  text_fact("peft_type", "model.adapter");
+  if (const Field* base = document.find("base_model_name_or_path");
+      base != nullptr && repository_name(base->value.string()))
+    report.fact("identity.base",
+                json::Value().push(json::Value().set("repository", base->value.string().substr(0, 256))), base->at,
+                Assurance::claimed);
+}
+
+// model_index.json: every component is [library, class]; diffusers imports the library, whatever it is.
+void pipeline_components(Item& item, References& references) {
+  const Document whole = DocumentReader{.wanted = [](std::string_view) { return true; }}.json(item.source());
+  for (const Field& field : whole.fields) {
+    if (field.path != field.key || !field.value.is_array() || field.key == "_class_name") continue;
+    const auto& parts = field.value.array();
+    if (parts.size() < 2 || !parts[0].is_string() || !parts[1].is_string()) continue;
+    const std::string& library = parts[0].string();
+    const Target target = judge_target(library);
+    const auto data = [&] {
+      return json::Value()
+          .set("field", text::display(field.key, 80))
+          .set("target", text::prefix(library + "." + parts[1].string(), 256));
+    };
+    if (target.kind == Target::Kind::harmful) {
+      item.report().add("CFG005", field.at, data().set("says", target.says));
+    } else if (target.kind == Target::Kind::unknown && !diffusers_pipeline(library)) {
+      item.report().add("CFG006", field.at, data());
+      references.add(field.path, fmt::format("{}.{}", field.key, library), References::Kind::module, field.at);
+    }
+  }
+}
+
+void parse(Item& item) {
+  Reporter& report = item.report();
+  Coverage& coverage = item.coverage();
+  const std::string name = text::display(item.name(), 80);
+  const DocumentReader reader{
+      .wanted = [](std::string_view key) { return is_setting(key) || is_fact(key); },
+      .text = [&](std::string_view, std::string_view text, Range at) { check_text(text, at.begin, name, report); }};
+  const Document document = reader.json(item.source());
+  References references;
+  judge_settings(document, item, references);
+  if (document.find("_class_name") != nullptr && document.find("_diffusers_version") != nullptr)
+    pipeline_components(item, references);
+  facts(document, report);
+  references.report(report);
+  coverage.examined = document.fault.empty() ? item.size() : std::min(document.read, item.size());
+  if (!document.fault.empty()) {
+    report.add("CFG001", Range{coverage.examined, coverage.examined},
+               json::Value().set("name", name).set("fault", document.fault));
+    coverage.gaps.push_back({{coverage.examined, item.size()}, "the document is broken there"});
+  } else if (document.cut) {
+    report.add("LIM006", std::nullopt, json::Value().set("budget", "number of settings").set("name", name));
+    coverage.gaps.push_back({{0, item.size()}, "more settings than are kept"});
+  }
+}
+
+int sniff(const Sniff& sniff) {
+  const std::string_view text = as_text(sniff.head);
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || (text[first] != '{' && text[first] != '[')) return 0;
+  const std::string name = text::lower(sniff.name);
+  if (name.ends_with(".json")) return 40;
+  if (name.ends_with(".jsonl") || !looks_like_text(text)) return 0;
+  const std::size_t next = text.find_first_not_of(" \t\r\n", first + 1);
+  if (next == std::string_view::npos) return 0;
+  const std::string_view begins = text[first] == '{' ? "\"}" : "{[\"0123456789-";
+  return begins.contains(text[next]) ? 12 : 0;
+}
+
+}  // namespace
+
+extern const Format model_config_format;
+const Format model_config_format{"model_config", "configuration of a model (JSON)",
+                                 "json",         "RFC 8259; transformers, diffusers, PEFT, sentence-transformers",
+                                 sniff,          parse};
+
+}  // namespace steelyard::formats
