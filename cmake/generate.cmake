@@ -40,6 +40,7 @@ std::span<const @type@* const> @function@() {
 endfunction()
 
 steelyard_registry(formats Format format steelyard::formats all formats/format.hpp generated_sources)
+steelyard_registry(stores Store store steelyard::stores all stores/store.hpp generated_sources)
 steelyard_registry(policy/kinds Kind kind steelyard::policy kinds policy/kind.hpp generated_sources)
 steelyard_registry(report Renderer renderer steelyard::report all report/renderer.hpp generated_sources)
 steelyard_registry(cli Command command steelyard::cli commands cli/command.hpp generated_cli_sources)

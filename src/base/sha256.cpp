@@ -30,6 +30,29 @@ std::string Sha256::finish() {
   return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
+struct GitBlob::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  bool good = false;
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+GitBlob::GitBlob(u64 size) : state_(std::make_unique<State>()) {
+  state_->good = state_->context != nullptr && EVP_DigestInit_ex(state_->context, EVP_sha1(), nullptr) == 1;
+  const std::string head = fmt::format("blob {}", size);
+  update(std::as_bytes(std::span(head.c_str(), head.size() + 1)));
+}
+GitBlob::~GitBlob() = default;
+
+void GitBlob::update(Bytes bytes) {
+  if (state_->good) EVP_DigestUpdate(state_->context, bytes.data(), bytes.size());
+}
+
+std::string GitBlob::finish() {
+  std::array<unsigned char, 20> digest{};
+  if (!state_->good || EVP_DigestFinal_ex(state_->context, digest.data(), nullptr) != 1) return {};
+  return fmt::format("{:02x}", fmt::join(digest, ""));
+}
+
 std::string sha256(Bytes bytes) {
   Sha256 hash;
   hash.update(bytes);

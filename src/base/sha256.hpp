@@ -1,4 +1,5 @@
-// SHA-256 (FIPS 180-4) through OpenSSL's EVP, which uses the CPU's own instructions.
+// SHA-256 (FIPS 180-4) through OpenSSL's EVP, which uses the CPU's own instructions; and the SHA-1 by
+// which git names contents, good only to compare with what was named so.
 #pragma once
 
 #include <memory>
@@ -18,6 +19,23 @@ class Sha256 {
 
   void update(Bytes bytes);
   // 64 lowercase hex digits. The object may not be used afterwards.
+  std::string finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The name that git gives a content of `size` bytes: SHA-1 of "blob <size>", a zero byte and the content.
+class GitBlob {
+ public:
+  explicit GitBlob(u64 size);
+  ~GitBlob();
+  GitBlob(const GitBlob&) = delete;
+  GitBlob& operator=(const GitBlob&) = delete;
+
+  void update(Bytes bytes);
+  // 40 lowercase hex digits; empty where the system forbids SHA-1.
   std::string finish();
 
  private:

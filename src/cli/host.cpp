@@ -12,9 +12,11 @@ constexpr Flag kFlags[] = {kFailOn};
 int run(Session& session) {
   std::vector<std::string> models;
   for (const std::string& name : session.arguments().positional) {
-    const auto target = scan::resolve(name);
+    const auto target = scan::resolve(name, session.environment());
     if (!target) return session.failed(target.error());
-    for (const auto& file : target->files) models.push_back(file.path.string());
+    for (const auto& file : target->files) {
+      if (!file.path.empty()) models.push_back(file.path.string());
+    }
   }
   evidence::Record record = host::examine(session.environment(), models);
   record.run = {format_time(session.environment().now()), 0, {}, "none"};

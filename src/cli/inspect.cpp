@@ -11,7 +11,7 @@ int run(Session& session) {
   const auto options = session.scan_options();
   if (!options) return session.failed(options.error());
   const std::string& name = session.arguments().positional.front();
-  const auto target = scan::resolve(name);
+  const auto target = scan::resolve(name, session.environment());
   if (!target) return session.failed(target.error());
   const auto services = session.services();
   if (!services) return session.failed(services.error());

@@ -11,7 +11,7 @@ int run(Session& session) {
   std::vector<scan::Target> targets;
   std::string names;
   for (const std::string& name : session.arguments().positional) {
-    auto target = scan::resolve(name);
+    auto target = scan::resolve(name, session.environment());
     if (!target) return session.failed(target.error());
     targets.push_back(std::move(*target));
     names += (names.empty() ? "" : " ") + name;

@@ -72,17 +72,27 @@ Stat stat_of(const struct stat& s) {
 Result<File> File::open(const std::filesystem::path& path) {
   const int fd = open_without_links(path.c_str());
   if (fd < 0) return fail(ErrorCode::io, fmt::format("{}: cannot open: {}", shown(path), reason(errno)));
+  return adopt(fd, path);
+}
+
+Result<File> File::adopt(int descriptor, const std::filesystem::path& name) {
   struct stat s{};
-  if (::fstat(fd, &s) != 0) {
+  if (::fstat(descriptor, &s) != 0) {
     const int error = errno;
-    ::close(fd);
-    return fail(ErrorCode::io, fmt::format("{}: cannot stat: {}", shown(path), reason(error)));
+    ::close(descriptor);
+    return fail(ErrorCode::io, fmt::format("{}: cannot stat: {}", shown(name), reason(error)));
   }
   if (!S_ISREG(s.st_mode)) {
-    ::close(fd);
-    return fail(ErrorCode::io, fmt::format("{}: expected a regular file, found {}", shown(path), kind_of(s.st_mode)));
+    ::close(descriptor);
+    return fail(ErrorCode::io, fmt::format("{}: expected a regular file, found {}", shown(name), kind_of(s.st_mode)));
   }
-  return File(fd, stat_of(s));
+  return File(descriptor, stat_of(s));
+}
+
+Result<File> File::again() const {
+  const int copy = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0) return fail(ErrorCode::io, reason(errno));
+  return File(copy, stat_);
 }
 
 File::~File() {
@@ -115,9 +125,10 @@ bool File::unchanged() const {
 
 namespace {
 
-std::string hash_range(const File& file, u64 begin, u64 end, const std::function<void(u64)>& progress) {
+// Feeds the bytes in [begin, end) to `digest`; empty when they end early.
+template <class Digest>
+std::string hash_range(Digest digest, const File& file, u64 begin, u64 end, const std::function<void(u64)>& progress) {
   ::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  Sha256 digest;
   std::vector<std::byte> window(std::min<u64>(kHashWindow, end - begin));
   for (u64 at = begin; at < end;) {
     const std::size_t count = file.read(at, std::span(window).first(std::min<u64>(window.size(), end - at)));
@@ -131,11 +142,13 @@ std::string hash_range(const File& file, u64 begin, u64 end, const std::function
 
 }  // namespace
 
-std::string hash(const File& file, u64 begin, u64 end) { return hash_range(file, begin, end, {}); }
+std::string hash(const File& file, u64 begin, u64 end) { return hash_range(Sha256(), file, begin, end, {}); }
 
 std::string hash(const File& file, const std::function<void(u64)>& progress) {
-  return hash_range(file, 0, file.size(), progress);
+  return hash_range(Sha256(), file, 0, file.size(), progress);
 }
+
+std::string git_blob(const File& file) { return hash_range(GitBlob(file.size()), file, 0, file.size(), {}); }
 
 Result<bool> write_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode) {
   std::error_code error;

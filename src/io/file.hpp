@@ -33,6 +33,10 @@ class File final : public Source {
   // `path` must have been resolved: a link in it is an error (on kernels before 5.6, or where
   // openat2 is not allowed, only a link as its last part).
   static Result<File> open(const std::filesystem::path& path);
+  // Takes over an open descriptor; `name` is for messages. An Error when that is of no regular file.
+  static Result<File> adopt(int descriptor, const std::filesystem::path& name);
+  // A second descriptor of the same file.
+  Result<File> again() const;
   ~File() override;
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
@@ -56,6 +60,9 @@ std::string hash(const File& file, u64 begin, u64 end);
 // SHA-256 of all bytes, read once in windows. Empty when the file ended early or couldn't be read.
 // `progress`, if set, is told the bytes done so far.
 std::string hash(const File& file, const std::function<void(u64)>& progress = {});
+
+// The name that git would give the content; empty as above.
+std::string git_blob(const File& file);
 
 // Writes by a temporary file in the same folder, fsync and rename: a reader sees the old content
 // or the new one, never a part. Creates missing folders (mode 0700). `mode` is that of the file.

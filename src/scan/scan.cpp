@@ -14,6 +14,7 @@
 #include "identity/identity.hpp"
 #include "rules/advisories.hpp"
 #include "rules/catalog.hpp"
+#include "scan/origin.hpp"
 #include "scan/protocol.hpp"
 
 namespace steelyard::scan {
@@ -80,7 +81,7 @@ void Run::open() {
       problems_[i] = entry.problem;
       continue;
     }
-    auto file = io::File::open(entry.path);
+    auto file = entry.open ? entry.open->again() : io::File::open(entry.path);
     if (!file) {
       problems_[i] = file.error().message;
       continue;
@@ -201,6 +202,8 @@ evidence::Record Run::skeleton() const {
                    .seed = {},
                    .uses = {}};
   if (options_.tensor_digests) record.method.params.set("tensor_digests", true);
+  if (json::Value origin = origin_key(target_); !origin.is_null())
+    record.method.params.set("origin", std::move(origin));
   for (const TargetFile& file : target_.files) record.subjects.push_back({"file", file.name, "", 0});
   for (const Job& job : jobs_) {
     record.subjects[job.index].sha256 = job.sha256;
@@ -281,6 +284,11 @@ Result<evidence::Record> Run::record() {
     batches.emplace_back([this, begin, end] { parse(std::span(jobs_).subspan(begin, end - begin)); });
     begin = end;
   }
+  std::vector<std::string> git(target_.files.size());
+  for (const Job& job : jobs_) {
+    if (options_.hash && named_by_git(target_.files[job.index]))
+      batches.emplace_back([&git, &job] { git[job.index] = io::git_blob(job.file); });
+  }
   if (!parallel(std::move(batches))) return std::unexpected(*error_);
   if (options_.tensor_digests) {
     std::vector<std::function<void()>> files;
@@ -299,11 +307,13 @@ Result<evidence::Record> Run::record() {
     if (problems_[i].empty()) continue;
     const auto artifact = static_cast<u32>(record.found.artifacts.size());
     record.found.artifacts.push_back({std::nullopt, static_cast<u32>(i), target_.files[i].name, "unknown", {}, {}, 0});
+    json::Value data = target_.files[i].data;
     record.found.findings.push_back(
-        {"LIM004", Severity::medium, artifact, std::nullopt, json::Value().set("why", problems_[i])});
+        {target_.files[i].rule, Severity::medium, artifact, std::nullopt, std::move(data.set("why", problems_[i]))});
     record.found.coverage.push_back({artifact, 0, 0, {{{}, problems_[i]}}});
     record.status = evidence::Status::partial;
   }
+  add_origin(target_, git, record);
   identity::weigh_claims(record.found);
   rules::note_advisories(record.found);
   for (Finding& finding : record.found.findings) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/shard.hpp"
 #include "base/text.hpp"
 #include "io/tree.hpp"
 
@@ -13,32 +14,6 @@ namespace steelyard::scan {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-// "name-00002-of-00005.gguf" -> {"name-", "-of-00005.gguf"}: what all shards of a set share.
-struct ShardName {
-  std::string before;
-  std::string after;
-};
-
-std::optional<ShardName> shard_name(const std::string& file) {
-  constexpr std::size_t kNumber = 5;
-  const std::size_t of = file.rfind("-of-");
-  if (of == std::string::npos || of < kNumber + 1 || file.size() < of + 4 + kNumber) return std::nullopt;
-  const std::size_t number = of - kNumber;
-  if (!digits(std::string_view(file).substr(number, kNumber)) || file[number - 1] != '-' ||
-      !digits(std::string_view(file).substr(of + 4, kNumber)))
-    return std::nullopt;
-  return ShardName{file.substr(0, number), file.substr(of)};
-}
-
-bool shares(const std::string& file, const ShardName& set) {
-  return file.size() == set.before.size() + 5 + set.after.size() && file.starts_with(set.before) &&
-         file.ends_with(set.after) && digits(std::string_view(file).substr(set.before.size(), 5));
-}
 
 std::string_view describe(fs::file_type type) {
   switch (type) {
@@ -101,14 +76,14 @@ Result<bool> walk(const fs::path& folder, std::vector<TargetFile>& files) {
 
 void add_siblings(const fs::path& path, Target& target) {
   const std::string file = path.filename().string();
-  const auto set = shard_name(file);
+  const auto set = ShardName::of(file);
   if (!set) return;
   const std::string stem = set->before.substr(0, set->before.size() - 1);
   const std::string index = stem + ".safetensors.index.json";
   std::error_code error;
   for (const auto& sibling : fs::directory_iterator(path.parent_path(), error)) {
     const std::string name = sibling.path().filename().string();
-    if (name != file && (shares(name, *set) || name == index)) target.files.push_back(entry(sibling.path(), name));
+    if (name != file && (set->holds(name) || name == index)) target.files.push_back(entry(sibling.path(), name));
   }
 }
 

@@ -22,7 +22,7 @@ i64 oldest_allowed(const policy::Requirements& requirements, i64 fallback) {
 }  // namespace
 
 Result<Outcome> vet(const Request& request, const scan::Services& services) {
-  SY_TRY(const scan::Target target, scan::resolve(request.target));
+  SY_TRY(const scan::Target target, scan::resolve(request.target, services.environment));
   scan::Options options = request.scan;
   options.max_age = oldest_allowed(request.requirements, options.max_age);
   const i64 now = services.environment.now();
@@ -37,7 +37,9 @@ Result<Outcome> vet(const Request& request, const scan::Services& services) {
   outcome.records.push_back(std::move(scanned));
 
   std::vector<std::string> paths;
-  for (const scan::TargetFile& file : target.files) paths.push_back(file.path.string());
+  for (const scan::TargetFile& file : target.files) {
+    if (!file.path.empty()) paths.push_back(file.path.string());
+  }
   evidence::Record host = host::examine(services.environment, paths);
   host.run = {format_time(now), 0, {}, "none"};
   outcome.records.push_back(std::move(host));

@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "base/sha256.hpp"
 #include "io/digest_cache.hpp"
+#include "io/spool.hpp"
 #include "scan/target.hpp"
 
 namespace steelyard {
@@ -105,6 +108,51 @@ TEST_F(Files, DigestCacheSkipsTornAndForgedLines) {
   EXPECT_FALSE(io::DigestCache(folder_ / "digests").find(stat));
   ASSERT_TRUE(io::write_atomically(folder_ / "digests", text, 0666));
   EXPECT_FALSE(io::DigestCache(folder_ / "digests").find(stat)) << "writable by others";
+}
+
+// What is written to a pipe while it is spooled.
+Result<File> spooled(const std::string& content, u64 most) {
+  int ends[2];
+  EXPECT_EQ(::pipe(ends), 0);
+  std::jthread writer([&] {
+    [[maybe_unused]] const ssize_t written = ::write(ends[1], content.data(), content.size());
+    ::close(ends[1]);
+  });
+  auto file = io::spool(ends[0], "standard input", testing::TempDir(), most);
+  ::close(ends[0]);
+  return file;
+}
+
+TEST_F(Files, PipesAreSpooledWithinACap) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto file = spooled(std::string(300'000, 'x'), 300'000);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(io::hash(*file), sha256(std::string(300'000, 'x')));
+  struct stat s{};
+  ASSERT_EQ(::fstat(file->descriptor(), &s), 0);
+  EXPECT_EQ(s.st_nlink, 0u) << "the file has no name";
+  EXPECT_NE(spooled(std::string(300'000, 'x'), 299'999).error().message.find("more than"), std::string::npos);
+  EXPECT_TRUE(spooled("", 10));
+}
+
+TEST_F(Files, ARegularFileIsTakenAsItIs) {
+  const auto path = write("a", "content");
+  const int fd = ::open(path.c_str(), O_RDONLY);
+  const auto file = io::spool(fd, "standard input", testing::TempDir(), 1);
+  ::close(fd);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->stat(), File::open(path)->stat());
+  EXPECT_EQ(io::hash(*file->again()), sha256("content"));
+}
+
+TEST_F(Files, SpoolingNeedsAPlace) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ::close(ends[1]);
+  EXPECT_NE(io::spool(ends[0], "standard input", folder_ / "absent", 10).error().message.find("cannot be kept"),
+            std::string::npos);
+  ::close(ends[0]);
+  EXPECT_FALSE(io::spool(-1, "standard input", folder_, 10));
 }
 
 std::vector<std::string> names(const Result<scan::Target>& target) {
