@@ -87,7 +87,10 @@ std::vector<std::string> Arguments::all(std::string_view flag) const {
   return found == values.end() ? std::vector<std::string>() : found->second;
 }
 
+extern const Command overview;
+
 Parsed parse(int argc, const char* const* argv) {
+  if (argc < 2) return {.command = &overview};
   if (argc == 2 && (std::string_view(argv[1]) == "--version" || std::string_view(argv[1]) == "-V")) {
     fmt::print("steelyard {}\n", STEELYARD_VERSION);
     return {};
@@ -122,10 +125,6 @@ Parsed parse(int argc, const char* const* argv) {
     fmt::print("{}", chosen.empty() ? app.help() : chosen.front()->help());
     return {};
   } catch (const CLI::ParseError& error) {
-    if (argc < 2) {
-      fmt::print("{}", app.help());
-      return {.exit = kError};
-    }
     return {.exit = usage_error(app, error, argc, argv)};
   }
   Parsed parsed;

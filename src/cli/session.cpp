@@ -68,6 +68,17 @@ std::filesystem::path Session::folder(const std::string& variable, const std::st
   return base.is_absolute() ? base / "steelyard" : std::filesystem::path();
 }
 
+io::DigestCache Session::digests() const {
+  const auto cache = folder("XDG_CACHE_HOME", ".cache");
+  return io::DigestCache(arguments_.has("no-cache") || cache.empty() ? cache : cache / "digests");
+}
+
+std::vector<json::Value> Session::verdicts(std::size_t most) const {
+  const auto data = folder("XDG_DATA_HOME", ".local/share");
+  if (arguments_.has("no-cache") || data.empty()) return {};
+  return evidence::History(data / "verdicts").newest(most);
+}
+
 void Session::keep(const json::Value& documents) {
   const auto data = folder("XDG_DATA_HOME", ".local/share");
   if (arguments_.has("no-cache") || data.empty()) return;

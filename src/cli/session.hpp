@@ -40,6 +40,10 @@ class Session {
   // file could not be written or its ending names no format.
   bool deliver(const report::Report& report);
 
+  // What earlier runs remember, to look at only: digests of files, and verdicts, newest first.
+  io::DigestCache digests() const;
+  std::vector<json::Value> verdicts(std::size_t most) const;
+
   // Keeps verdict documents for later runs, unless --no-cache; says when it can't.
   void keep(const json::Value& documents);
 

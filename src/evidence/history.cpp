@@ -36,12 +36,20 @@ Result<bool> History::put(const json::Value& document) const {
   return io::write_atomically(folder_ / (key + ".json"), json::compact(document) + "\n", 0600);
 }
 
-std::vector<json::Value> History::all() const {
-  std::vector<json::Value> documents;
+std::vector<json::Value> History::all() const { return newest(kMostShown); }
+
+std::vector<json::Value> History::newest(std::size_t most) const {
+  std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> files;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->path().extension() != ".json" || documents.size() >= kMostShown) continue;
-    const auto text = io::read_text(entry->path());
+    std::error_code unreadable;
+    if (entry->path().extension() == ".json") files.emplace_back(entry->last_write_time(unreadable), entry->path());
+  }
+  std::ranges::sort(files, std::ranges::greater{});
+  files.resize(std::min(files.size(), most));
+  std::vector<json::Value> documents;
+  for (const auto& [time, path] : files) {
+    const auto text = io::read_text(path);
     auto document = text ? json::parse(*text) : std::unexpected(text.error());
     if (document && (*document)["schema"].string() == "steelyard/verdict/1" &&
         (*document)["inputs"]["now"].is_integer())

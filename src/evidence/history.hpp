@@ -21,6 +21,8 @@ class History {
   Result<bool> put(const json::Value& verdict_document) const;
   // Every verdict that still reads, newest first.
   std::vector<json::Value> all() const;
+  // Those among the `most` files written last.
+  std::vector<json::Value> newest(std::size_t most) const;
 
  private:
   std::filesystem::path folder_;

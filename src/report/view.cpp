@@ -262,6 +262,7 @@ std::vector<Examined> examined(const Report& report) {
   for (std::size_t number = 0; number < report.records.size(); ++number) {
     const evidence::Record& record = report.records[number];
     const Examination& found = record.found;
+    const Fact* source = report.records.size() > 1 ? found.fact("source.target") : nullptr;
     const std::size_t first = out.size();
     for (std::size_t s = 0; s < std::max<std::size_t>(record.subjects.size(), 1); ++s) {
       Examined& item = out.emplace_back();
@@ -269,6 +270,7 @@ std::vector<Examined> examined(const Report& report) {
       item.number = number;
       item.subject = s < record.subjects.size() ? &record.subjects[s] : nullptr;
       item.path = item.subject != nullptr ? item.subject->path : record.kind;
+      if (source != nullptr) item.path = source->value.string() + ":" + item.path;
     }
     // What belongs to no artifact belongs to the record, and is shown with its first subject.
     const auto owner = [&](const std::optional<u32>& artifact) -> Examined& {
@@ -307,11 +309,13 @@ std::string summary(const Report& report) {
   std::string format;
   u64 bytes = 0;
   std::size_t files = 0;
-  std::map<std::string_view, u64> seen;  // a file that two records examined counts once
+  std::size_t models = 0;
+  std::map<std::string, u64> seen;  // a file that two records examined counts once
   for (const auto& record : report.records) {
     if (record.kind == "host" || record.kind == "context") continue;
+    ++models;
     for (const auto& subject : record.subjects) {
-      if (!seen.emplace(subject.path, subject.bytes).second) continue;
+      if (!seen.emplace(subject.path + subject.sha256, subject.bytes).second) continue;
       bytes = add(bytes, subject.bytes);
       ++files;
     }
@@ -320,8 +324,12 @@ std::string summary(const Report& report) {
     }
   }
   std::vector<std::string> parts;
-  if (!format.empty()) parts.push_back(shown(format, 40));
-  if (const Fact* parameters = fact(report, "model.parameters")) {
+  if (models > 1) {
+    parts.push_back(count(models, "model", "models"));
+  } else if (!format.empty()) {
+    parts.push_back(shown(format, 40));
+  }
+  if (const Fact* parameters = models > 1 ? nullptr : fact(report, "model.parameters")) {
     if (const auto number = parameters->value.unsigned_integer()) {
       parts.push_back(text::human_count(*number) + " parameters");
     }

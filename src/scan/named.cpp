@@ -197,9 +197,8 @@ Target from(const stores::Model& model) {
   return target;
 }
 
-std::vector<Target> from(const stores::Listing& listing) {
+std::vector<Target> unlisted(const stores::Listing& listing) {
   std::vector<Target> out;
-  for (const stores::Model& model : listing.models) out.push_back(from(model));
   for (const stores::Place& place : listing.places) {
     if (place.problem.empty()) continue;
     Target target{place.store + ":", {}};

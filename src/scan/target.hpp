@@ -47,7 +47,7 @@ Result<Target> resolve(const std::string& name);
 Result<Target> resolve(const std::string& name, const Environment& environment);
 
 Target from(const stores::Model& model);
-// A target for every model, and one for every place that couldn't be listed.
-std::vector<Target> from(const stores::Listing& listing);
+// A target for every place that couldn't be listed, so that a record says so.
+std::vector<Target> unlisted(const stores::Listing& listing);
 
 }  // namespace steelyard::scan

@@ -124,7 +124,7 @@ checks.equal(done.returncode, 4, f"the written files are valid: {done.stderr}")
 for arguments in (["--help"], ["--version"], ["vet", "--help"], ["scan", "--help"]):
     done = run(*arguments, env=env)
     checks.true(done.returncode == 0 and done.stdout, f"{arguments}")
-checks.equal(run(env=env).returncode, 2, "no command")
+checks.equal(run(env=env).returncode, 3, "no arguments, and no model in any store")
 for name in ("GGF001", "no_path", "IDN001"):
     done = run("explain", name, env=env)
     checks.true(done.returncode == 0 and len(done.stdout) > 100, f"explain {name}")

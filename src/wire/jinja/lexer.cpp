@@ -153,12 +153,7 @@ class Lexer {
   void comment(std::size_t begin) {
     if (begin == text_.size()) return finish_tag(begin);  // Jinja2 takes an opening at the very end for empty
     const std::size_t close = text_.find("#}", begin);
-    if (close == std::string::npos) {
-      // Jinja2 has nothing to complain about when nothing follows.
-      if (begin < text_.size()) return refuse(begin, "a comment that doesn't end");
-      at_ = text_.size();
-      return;
-    }
+    if (close == std::string::npos) return refuse(begin, "a comment that doesn't end");
     const bool signed_ = close > begin && (text_[close - 1] == '-' || text_[close - 1] == '+');
     finish_tag(closing(signed_ ? close - 1 : close, "#}", true));
   }
