@@ -37,4 +37,21 @@ class MemorySource final : public Source {
   Bytes bytes_;
 };
 
+// A part of another source, which must outlive it.
+class SliceSource final : public Source {
+ public:
+  SliceSource(const Source& whole, u64 begin, u64 end)
+      : whole_(whole), begin_(std::min(begin, whole.size())), size_(std::min(std::max(begin, end), whole.size()) - begin_) {}
+  u64 size() const override { return size_; }
+  std::size_t read(u64 offset, std::span<std::byte> out) const override {
+    if (offset >= size_) return 0;
+    return whole_.read(begin_ + offset, out.first(std::min<u64>(out.size(), size_ - offset)));
+  }
+
+ private:
+  const Source& whole_;
+  u64 begin_;
+  u64 size_;
+};
+
 }  // namespace steelyard

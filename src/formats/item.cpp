@@ -28,7 +28,7 @@ void nothing_known(Item& item) {
 
 Fuel Fuel::for_file(u64 bytes) {
   const u64 scaled = checked_mul(bytes, kUnpackedFactor).value_or(UINT64_MAX - kUnpackedFloor);
-  return {checked_add(kUnpackedFloor, scaled).value_or(UINT64_MAX), kMostChildren};
+  return {{.fuel = checked_add(kUnpackedFloor, scaled).value_or(UINT64_MAX)}, kMostChildren};
 }
 
 void Reporter::add(std::string_view rule, std::optional<Range> at, json::Value data) {

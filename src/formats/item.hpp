@@ -15,6 +15,7 @@
 
 #include "base/source.hpp"
 #include "core/examination.hpp"
+#include "wire/unpack.hpp"
 
 namespace steelyard::formats {
 
@@ -22,7 +23,7 @@ struct Format;
 
 // What one file may cost, its members included.
 struct Fuel {
-  u64 unpacked = 0;  // bytes that decompression may still yield
+  wire::UnpackBudget unpacking;
   u32 artifacts = 0;
 
   // 256 MiB and 64 times the file, 2,048 artifacts.

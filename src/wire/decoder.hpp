@@ -40,6 +40,4 @@ class Decoder {
 // Raw deflate for Packing::gzip: its header and trailer are read by the caller. Never null.
 std::unique_ptr<Decoder> make_decoder(Packing packing);
 
-u32 crc32(u32 so_far, Bytes bytes);
-
 }  // namespace steelyard::wire

@@ -26,6 +26,8 @@ std::string_view to_string(Packing packing);
 // What the first bytes begin: the kinds that have a magic number, zlib and .lzma by plausible headers.
 std::optional<Packing> recognise_packing(Bytes head);
 
+u32 crc32(u32 so_far, Bytes bytes);
+
 // What the streams of one file may still cost, all nested ones together.
 struct UnpackBudget {
   u64 fuel = 0;                        // bytes, weighted by how slow a method is

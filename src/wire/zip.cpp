@@ -56,10 +56,6 @@ std::optional<u64> find_end(const Source& source, Reader reader) {
   return at && size - *at >= kEndSize ? at : std::nullopt;
 }
 
-bool has_end_record(const Source& source) {
-  return find_end(source, Reader::zipfile).has_value() || find_end(source, Reader::miniz).has_value();
-}
-
 Directory find_directory(const Source& source, Reader reader) {
   Directory out;
   const auto refuse = [&](std::string why) {
@@ -184,6 +180,27 @@ Archive read(const Source& source) {
   compare_readers(archive);
   lay_out(source, directories, archive);
   return archive;
+}
+
+bool has_directory(const Source& source) {
+  for (const Reader reader : {Reader::zipfile, Reader::miniz}) {
+    const Directory directory = find_directory(source, reader);
+    std::array<std::byte, 4> magic{};
+    if (!directory.refused.empty()) continue;
+    if (directory.size == 0 || (fixed(source, directory.begin, magic) && as_text(magic) == "PK\1\2")) return true;
+  }
+  return false;
+}
+
+bool lists(const Source& source, std::string_view ending) {
+  for (const Reader reader : {Reader::zipfile, Reader::miniz}) {
+    Directory directory = find_directory(source, reader);
+    Archive archive;
+    if (!directory.refused.empty() || !list_entries(source, reader, directory, archive)) continue;
+    if (std::ranges::any_of(archive.entries, [&](const Entry& entry) { return entry.name.ends_with(ending); }))
+      return true;
+  }
+  return false;
 }
 
 }  // namespace steelyard::wire::zip

@@ -32,6 +32,8 @@ struct Selection {
   const char* refused = nullptr;  // why it won't give the content
   u64 local = 0;                  // of the local header
   Range data;                     // the packed bytes
+  u16 local_method = 0;           // as the local header has it
+  u64 local_end = 0;              // where the data ends if the size there is right
   u64 size = 0;                   // of the content
 };
 
@@ -115,10 +117,13 @@ struct Archive {
   u32 pick(Reader reader, const Name& name) const { return name.picks[static_cast<std::size_t>(reader)]; }
 };
 
-// Whether an end record lies where one of the readers finds it.
-bool has_end_record(const Source& source);
+// Whether one of the readers finds an end record, and a directory where it says.
+bool has_directory(const Source& source);
 
 Archive read(const Source& source);
+
+// Whether a directory that one of the readers finds lists a name that ends so.
+bool lists(const Source& source, std::string_view ending);
 
 // A local header at `at`, or nothing.
 std::optional<Local> read_local(const Source& source, u64 at);

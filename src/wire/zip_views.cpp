@@ -151,6 +151,9 @@ void select_one(const Source& source, Reader reader, const Local& local, Entry& 
   const u64 end = checked_add(local.data, entry.packed).value_or(UINT64_MAX);
   view.data = {std::min(local.data, source.size()), std::min(end, source.size())};
   view.size = entry.size;
+  view.local_method = local.method;
+  if (!local.streamed())
+    view.local_end = std::min(checked_add(local.data, local.packed).value_or(UINT64_MAX), source.size());
   if (reader == Reader::zipfile) {
     if ((entry.flags & 0x20) != 0) refuse("compressed patched data");
     if ((entry.flags & 0x40) != 0) refuse("strong encryption");

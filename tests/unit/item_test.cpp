@@ -88,9 +88,9 @@ TEST(Item, AFlatFileHasOneArtifactAndNoGap) {
 }
 
 TEST(Item, FuelGrowsWithTheFile) {
-  EXPECT_EQ(Fuel::for_file(0).unpacked, u64{256} << 20);
-  EXPECT_EQ(Fuel::for_file(UINT64_MAX).unpacked, UINT64_MAX);
-  EXPECT_GT(Fuel::for_file(u64{1} << 30).unpacked, u64{1} << 36);
+  EXPECT_EQ(Fuel::for_file(0).unpacking.fuel, u64{256} << 20);
+  EXPECT_EQ(Fuel::for_file(UINT64_MAX).unpacking.fuel, UINT64_MAX);
+  EXPECT_GT(Fuel::for_file(u64{1} << 30).unpacking.fuel, u64{1} << 36);
 }
 
 }  // namespace
