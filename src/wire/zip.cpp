@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/cursor.hpp"
+#include "base/text.hpp"
 #include "wire/zip_parts.hpp"
 
 namespace steelyard::wire::zip {
@@ -197,7 +198,8 @@ bool lists(const Source& source, std::string_view ending) {
     Directory directory = find_directory(source, reader);
     Archive archive;
     if (!directory.refused.empty() || !list_entries(source, reader, directory, archive)) continue;
-    if (std::ranges::any_of(archive.entries, [&](const Entry& entry) { return entry.name.ends_with(ending); }))
+    if (std::ranges::any_of(archive.entries,
+                            [&](const Entry& entry) { return text::lower(entry.name).ends_with(ending); }))
       return true;
   }
   return false;

@@ -122,7 +122,7 @@ bool has_directory(const Source& source);
 
 Archive read(const Source& source);
 
-// Whether a directory that one of the readers finds lists a name that ends so.
+// Whether a directory that one of the readers finds lists a name that ends so, in lower case.
 bool lists(const Source& source, std::string_view ending);
 
 // A local header at `at`, or nothing.
