@@ -80,7 +80,8 @@ u64 examine_packed(Item& item, const Packed& packed) {
     report("ARC015", "its checksum is wrong");
   const bool whole = content.ended() == End::complete;
   if (!whole) item.coverage().gaps.push_back({packed.range, "it could not be unpacked to its end"});
-  (void)item.child(content, {.name = packed.name, .range = packed.range, .encoding = kind, .loader = packed.loader});
+  if (content.size() > 0 || !whole)
+    (void)item.child(content, {.name = packed.name, .range = packed.range, .encoding = kind, .loader = packed.loader});
   return content.consumed();
 }
 
