@@ -47,6 +47,8 @@ json::Value document(const Models& here) {
 
 int run(Session& session) {
   const std::string format = session.arguments().value("format", "text");
+  if ((format != "text" && format != "json") || session.arguments().has("output"))
+    return session.failed({ErrorCode::usage, "ls writes text or json, to standard output"});
   const Models here = models(session, kMostVerdicts);
   if (format == "json") {
     fmt::print("{}\n", json::pretty(document(here)));

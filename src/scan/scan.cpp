@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <ranges>
 #include <set>
@@ -56,6 +57,7 @@ class Run {
  private:
   void open();
   void hash(Job& job);
+  void hash_all();
   void parse(std::span<Job> jobs);
   void hash_parts(Job& job) const;
   bool parallel(std::vector<std::function<void()>> tasks);
@@ -86,7 +88,6 @@ void Run::open() {
       problems_[i] = file.error().message;
       continue;
     }
-    total_ += file->size();
     jobs_.push_back({.index = i, .file = std::move(*file), .sha256 = {}, .found = {}, .lost = {}});
   }
 }
@@ -109,6 +110,26 @@ void Run::hash(Job& job) {
     job.changed = true;
   } else if (services_.digests != nullptr) {
     services_.digests->remember(job.file.stat(), job.sha256, services_.environment.now());
+  }
+}
+
+// A file that the target has under many names is read once.
+void Run::hash_all() {
+  std::map<std::pair<u64, u64>, Job*> first;
+  std::vector<std::function<void()>> tasks;
+  for (Job& job : jobs_) {
+    const io::Stat& stat = job.file.stat();
+    if (!first.emplace(std::pair(stat.device, stat.inode), &job).second) continue;
+    total_ += stat.bytes;
+    tasks.emplace_back([this, &job] { hash(job); });
+  }
+  (void)parallel(std::move(tasks));
+  for (Job& job : jobs_) {
+    const Job& same = *first.at({job.file.stat().device, job.file.stat().inode});
+    if (&same == &job) continue;
+    job.changed = same.changed || job.file.stat() != same.file.stat();
+    if (!job.changed) job.sha256 = same.sha256;
+    job.from_cache = same.from_cache;
   }
 }
 
@@ -262,12 +283,7 @@ void Run::merge(Job& job, evidence::Record& record) const {
 Result<evidence::Record> Run::record() {
   open();
   const i64 started = services_.environment.now();
-  std::vector<std::function<void()>> tasks;
-  if (options_.hash) {
-    for (Job& job : jobs_) tasks.emplace_back([this, &job] { hash(job); });
-  }
-  (void)parallel(std::move(tasks));
-
+  if (options_.hash) hash_all();
   evidence::Record record = skeleton();
   if (services_.store != nullptr && !options_.rehash) {
     if (auto known = services_.store->find(evidence::cache_key(record), started, options_.max_age))

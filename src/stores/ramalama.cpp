@@ -95,12 +95,12 @@ void add_model(io::Tree& tree, const std::string& path, Listing& out) {
         continue;
       }
       const std::string place = folder + "/snapshots/" + reference->snapshot + "/" + file;
-      const auto found = tree.find(place);
-      const bool there = found.kind == io::Tree::Kind::file;
-      add_file(tree, model, file, place, there ? digest_of(found.path, file) : "");
+      auto found = tree.find(place);
+      const std::string blob = found.kind == io::Tree::Kind::file ? found.path : "";
+      add_found(tree, model, file, std::move(found), blob.empty() ? "" : digest_of(blob, file));
       // Programs take the one or the other.
       std::ranges::replace(hash, ':', '-');
-      if (there && !hash.empty() && found.path != folder + "/blobs/" + hash)
+      if (!blob.empty() && !hash.empty() && blob != folder + "/blobs/" + hash)
         add_misplaced(model, "another blob than its snapshot's", hash);
     }
     add_fact(model, "source.revision", text::to_value(reference->snapshot));

@@ -119,6 +119,7 @@ document, code = listed()
 checks.equal(code, 0, "ls")
 checks.equal([m["target"] for m in document["models"]], TARGETS, "names of all stores")
 checks.equal([p["store"] for p in document["stores"]], ["anaconda", "docker", "hf", "llama", "lmstudio", "ollama", "ramalama"], "places")
+checks.equal(run("ls", "--format", "html", env=env).returncode, 2, "ls has two forms")
 done = run("ls", env=env)
 checks.true(all(t in done.stdout for t in TARGETS) and "7 models in 7 stores" in done.stdout, f"ls: {done.stdout}")
 document, code = report("scan", env=env)
@@ -229,6 +230,26 @@ done = run("ls", env=env)
 checks.true("not listed: " in done.stdout and ".docker/models" in done.stdout, f"ls says so: {done.stdout}")
 document, code = report("scan", env=env)
 checks.equal((findings(document), code), (["LIM004"], 3), "scan says so")
+
+def nobody():
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setuid(65534)
+
+
+fresh()
+folder.chmod(0o755)
+locked = folder / ".ollama/models"
+locked.chmod(0o700)
+if os.geteuid() != 0:
+    locked.chmod(0)
+command = [STEELYARD, "scan", "--no-cache", "--format", "json", "--sandbox", "best"]
+done = subprocess.run(command, env=env, capture_output=True, text=True, preexec_fn=nobody, cwd="/", check=False)
+document = json.loads(done.stdout)
+locked.chmod(0o755)
+checks.equal((findings(document), done.returncode), (["LIM004"], 3), "a store of somebody else's")
+checks.equal(len(document["records"]), 7, "and the others are examined")
+checks.true("Permission denied" in done.stdout, "why")
 
 # One screen.
 fresh()

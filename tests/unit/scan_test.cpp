@@ -136,6 +136,23 @@ TEST_F(Scan, DigestsAreThoseOfTheBytes) {
   EXPECT_EQ(scan({.hash = false}).subjects.at(0).sha256, "");
 }
 
+TEST_F(Scan, AFileOfManyNamesIsReadOnce) {
+  write("a", 100'000);
+  fs::create_hard_link(folder_ / "a", folder_ / "b");
+  fs::create_symlink("a", folder_ / "c");
+  write("d", 7);
+  u64 last = 0;
+  const FixedEnvironment environment;
+  const auto record = scan::scan(*resolve(folder_.string()), {.jobs = 1},
+                                 {.environment = environment, .zygote = zygote_, .progress = [&](u64 done, u64 total) {
+                                    last = std::max(last, done);
+                                    EXPECT_EQ(total, 100'007u);
+                                  }});
+  EXPECT_EQ(last, 100'007u);
+  for (const std::size_t i : {0u, 1u, 2u}) EXPECT_EQ(record->subjects.at(i).sha256, sha256(std::string(100'000, 'x')));
+  EXPECT_EQ(record->subjects.at(3).sha256, sha256(std::string(7, 'x')));
+}
+
 std::string safetensors(const std::string& header, const std::string& data) {
   std::string out(8, '\0');
   out[0] = static_cast<char>(header.size());

@@ -114,10 +114,10 @@ class Repository {
       return;
     }
     for (const auto& entry : *entries) {
-      const auto found = tree_.find(folder + "/" + entry.name);
+      auto found = tree_.find(folder + "/" + entry.name);
       unused_.erase(found.path);
-      add_file(tree_, model, entry.name, folder + "/" + entry.name,
-               found.kind == io::Tree::Kind::file ? digest_of(found.path) : "");
+      std::string digest = found.kind == io::Tree::Kind::file ? digest_of(found.path) : "";
+      add_found(tree_, model, entry.name, std::move(found), std::move(digest));
     }
     if (model.files.empty()) return;
     note_unheld(model);

@@ -79,9 +79,12 @@ bool contained(std::string_view name) {
 }
 
 File& add_file(io::Tree& tree, Model& model, std::string name, const std::string& path, std::string digest) {
+  return add_found(tree, model, std::move(name), tree.find(path), std::move(digest));
+}
+
+File& add_found(const io::Tree& tree, Model& model, std::string name, io::Tree::Found found, std::string digest) {
   using Kind = io::Tree::Kind;
   File file{.name = std::move(name), .path = {}, .stat = {}, .digest = std::move(digest), .rule = {}, .problem = {}};
-  io::Tree::Found found = tree.find(path);
   switch (found.kind) {
     case Kind::file:
       file.path = tree.absolute(found.path);
@@ -95,6 +98,10 @@ File& add_file(io::Tree& tree, Model& model, std::string name, const std::string
       file.rule = "STO002";
       file.problem = "a link out of the store, not followed";
       file.data.set("to", text::to_value(found.path));
+      break;
+    case Kind::unreadable:
+      file.rule = "LIM004";
+      file.problem = "the way to it can't be read";
       break;
     default:
       file.rule = "LIM004";
