@@ -322,17 +322,43 @@ Machine::Flow Machine::loop_body(u32 index, Loop& loop, bool lazily, Scope& scop
   return Flow::normal;
 }
 
-void Machine::assign(u32 target, Value value, Scope& scope) {
-  const Node& node = tree_[target];
+// A value that is assigned here depends on what led here. A text that grows keeps what it had.
+Value Machine::chosen(Value value, const Value* before) {
   value.labels |= control_;
+  if (control_ == 0) return value;
+  if (value.is_text() && before != nullptr && before->is_text() && !before->view().empty() &&
+      (value.view().starts_with(before->view()) || value.view().ends_with(before->view()))) {
+    const std::size_t old = before->view().size();
+    const std::size_t size = value.view().size();
+    const bool behind = value.view().starts_with(before->view());
+    arena_.charge(size);
+    burn(1 + size / 64);
+    Text* text = arena_.make<Text>();
+    if (!behind) text->append(*value.text, 0, size - old, control_ | value.control);
+    text->append(*value.text, behind ? 0 : size - old, behind ? old : size, value.control);
+    if (behind) text->append(*value.text, old, size, control_ | value.control);
+    text->markup = value.text->markup;
+    return arena_.text(text, value.labels);
+  }
   value.control |= control_;
-  if (node.kind == Kind::name) return scope.set(tree_.text(node), value);
+  return value;
+}
+
+void Machine::assign(u32 target, const Value& value, Scope& scope) {
+  const Node& node = tree_[target];
+  if (node.kind == Kind::name) {
+    const std::string& name = tree_.text(node);
+    const Value* before = control_ == 0 ? nullptr : scope.find(name);
+    return scope.set(name, chosen(value, before));
+  }
   if (node.kind == Kind::namespace_at) {
     const Value* found = nullptr;
     for (Scope* at = &scope; at != nullptr && found == nullptr; at = at->parent) found = at->find(tree_.text(node));
     if (found == nullptr || found->type != Type::object || found->object->what != Object::What::names)
       fail("only a namespace's attributes can be set");
-    static_cast<Names*>(found->object)->values.set(tree_.texts[node.other], value);
+    Scope& names = static_cast<Names*>(found->object)->values;
+    const std::string& name = tree_.texts[node.other];
+    names.set(name, chosen(value, names.find(name)));
     return;
   }
   if (node.kind != Kind::tuple) fail("it can't be assigned to");

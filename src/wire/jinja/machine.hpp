@@ -158,7 +158,8 @@ class Machine {
   Flow execute_loop(u32 node, const Value& items, Scope& scope, i64 depth);
   Flow loop_body(u32 node, Loop& loop, bool lazily, Scope& scope);
   void print(const Value& value);
-  void assign(u32 target, Value value, Scope& scope);
+  Value chosen(Value value, const Value* before);
+  void assign(u32 target, const Value& value, Scope& scope);
   Value apply(u32 filters, Value text, Scope& scope);
   Value capture(u32 body, Scope& scope);
   Value capture_in(u32 body, Scope& inner);

@@ -51,23 +51,8 @@ struct Text : Heap {
   void append(const Text& from, std::size_t begin, std::size_t end, Labels labels = 0);
 };
 
-struct Value;
-using Values = std::vector<Value>;
-
-struct List : Heap {
-  Values items;
-  Labels count = 0;  // what the number of items depends on
-};
-
-struct Dict : Heap {
-  std::vector<std::pair<Value, Value>> items;
-  Labels count = 0;
-
-  const Value* find(std::string_view key) const;
-  const Value* find(const Value& key) const;
-  void set(const Value& key, const Value& value);
-};
-
+struct List;
+struct Dict;
 struct Object;  // loops, macros, functions …: interpreter.hpp
 
 enum class Type : u8 { undefined, none, boolean, integer, real, text, list, tuple, dict, object };
@@ -100,6 +85,22 @@ struct Value {
     out.control |= more_control;
     return out;
   }
+};
+
+using Values = std::vector<Value>;
+
+struct List : Heap {
+  Values items;
+  Labels count = 0;  // what the number of items depends on
+};
+
+struct Dict : Heap {
+  std::vector<std::pair<Value, Value>> items;
+  Labels count = 0;
+
+  const Value* find(std::string_view key) const;
+  const Value* find(const Value& key) const;
+  void set(const Value& key, const Value& value);
 };
 
 // Owns what values refer to. Allocation beyond `budget` bytes throws Exhausted.
