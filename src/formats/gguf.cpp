@@ -18,6 +18,7 @@
 #include "base/checked.hpp"
 #include "base/sha256.hpp"
 #include "base/text.hpp"
+#include "formats/detail/chat_template.hpp"
 #include "formats/detail/ggml_types.hpp"
 #include "formats/detail/layout.hpp"
 #include "formats/format.hpp"
@@ -30,6 +31,7 @@ constexpr u64 kMostStrings = 16'000'000;  // elements of string arrays, all toge
 constexpr std::size_t kKept = 4096;       // bytes of a text that a fact keeps
 constexpr std::size_t kMostKey = 65'535;  // of a key or tensor name
 constexpr u64 kLongestTensorName = 64;    // GGML_MAX_NAME, terminator included
+constexpr u64 kMostTemplates = 16;
 constexpr u32 kMostDimensions = 4;
 constexpr u64 kDefaultAlignment = 32;
 constexpr u64 kLargestAlignment = u64{1} << 20;
@@ -120,14 +122,14 @@ class Parser {
              fmt::format("{} can't be: {} bytes are left, at most {} are read", count, in_.remaining(), kMostEntries));
   }
 
-  // A text of any length: kept up to kKept bytes, hashed whole when asked.
-  std::string text(u64& length, std::string* digest, std::string_view field) {
+  // A text of any length: kept up to `most` bytes, hashed whole when asked.
+  std::string text(u64& length, std::string* digest, std::string_view field, std::size_t most = kKept) {
     length = size(field);
     if (!in_.ok() || length > in_.remaining()) {
       in_.skip(length, field);
       return {};
     }
-    std::string kept = in_.text(std::min<u64>(length, kKept), kKept, field);
+    std::string kept = in_.text(std::min<u64>(length, most), most, field);
     if (digest == nullptr) {
       in_.skip(length - kept.size(), field);
       return kept;
@@ -184,7 +186,7 @@ class Parser {
       read_array(key, field, value);
     } else if (value.type == Type::string) {
       const bool whole = key.starts_with("tokenizer.chat_template");
-      value.text = text(value.length, whole ? &value.sha256 : nullptr, field);
+      value.text = text(value.length, whole ? &value.sha256 : nullptr, field, whole ? kMostTemplate : kKept);
       if (value.length <= kKept && !key.starts_with("tokenizer.") && text::has_hidden(value.text))
         report_.add("GGF021", Range{at, in_.offset()},
                     json::Value()
@@ -334,7 +336,16 @@ class Parser {
 
   void template_fact(const std::string& key, const Value& value) {
     constexpr std::string_view kDefault = "tokenizer.chat_template";
-    if (templates_++ >= 16) return;
+    const bool whole = value.text.size() == value.length;
+    if (templates_++ >= kMostTemplates || !whole) {
+      report_.add("TPL002", value.at,
+                  json::Value().set("why", whole ? fmt::format("more than {} templates", kMostTemplates)
+                                                 : fmt::format("it has {} bytes", value.length)));
+      coverage_.gaps.push_back({value.at, "a chat template that was not examined"});
+      return;
+    }
+    (void)item_.child(MemorySource(as_bytes(value.text)),
+                      {key.substr(0, kKept) + ".jinja", Range{value.at.end - value.length, value.at.end}, {}, {}});
     std::string prefix = "template";
     if (key.size() > kDefault.size()) {
       std::string name = text::lower(key.substr(kDefault.size() + 1));

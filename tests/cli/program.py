@@ -36,7 +36,7 @@ kv_str general.name "Tiny"
 kv_str general.organization "Example"
 kv_str general.license "apache-2.0"
 kv_u32 llama.context_length 2048
-kv_str tokenizer.chat_template "{{ messages[0].content }}"
+kv_str tokenizer.chat_template "{% for m in messages %}<|im_start|>{{ m.role }}\\n{{ m.content }}<|im_end|>\\n{% endfor %}"
 tensor "w" 0 0 64
 align 32
 zeros 256

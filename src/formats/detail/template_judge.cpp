@@ -276,6 +276,8 @@ void Judge::content(const Rendered& rendered, const Probe& probe, const std::vec
   if (probe.what == Probe::What::forced && !strict) return;
   // Nothing of any message is carried over: said once, elsewhere.
   if (!shows_[static_cast<std::size_t>(Role::user)]) return;
+  // An option may take the system message's place.
+  if (base == "TPL016" && probe.what == Probe::What::option) return;
   // Some put the system message before the last question.
   if (base == "TPL016" && rendered.shape->turns.back().role != Role::user) return;
   if (marker && turn.role == Role::assistant) return;
@@ -466,10 +468,11 @@ void Judge::text(const Rendered& rendered, const Probe& probe, Literal literal, 
   }
   if (row >= 2 && (value & kAmbient) != 0) issue("TPL022", {});
   if (row >= 3 && (value & kCount) != 0 && (value & kTools) == 0 && feasible) issue("TPL024", {});
-  if (place.invented && row >= 2 && (value & (kTools | kOption)) == 0 && feasible) issue("TPL031", {});
+  if (place.invented && row >= 3 && (value & (kTools | kOption)) == 0 && feasible) issue("TPL031", {});
   const bool asked = rendered.shape->prompt && rendered.shape->turns.back().role == Role::user &&
                      !rendered.shape->turns.back().text.empty();
-  if (place.prompt && asked && feasible && count >= 1 && (value & (kOption | kTools)) == 0 && !about_reasoning(literal.text))
+  if (place.prompt && asked && feasible && count >= 1 && (value & (kOption | kTools)) == 0 &&
+      !about_reasoning(literal.text))
     issue("TPL032", {});
   if (place.beside_user && row >= 3 && (value & (kTools | kOption)) == 0 && feasible) issue("TPL033", {});
   if (count >= 3) {

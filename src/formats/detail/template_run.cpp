@@ -11,7 +11,7 @@ namespace {
 using jinja::Arena;
 using jinja::Value;
 
-constexpr u64 kMemory = u64{12} << 20;
+constexpr u64 kMemory = u64{8} << 20;
 constexpr u32 kFirstSource = 16;
 constexpr std::array<std::string_view, 6> kRoles = {"system", "developer", "user", "assistant", "tool", "critic"};
 

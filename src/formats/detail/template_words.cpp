@@ -330,12 +330,13 @@ bool is_marker(std::string_view text) {
 std::string excerpt(std::string_view text, std::size_t bytes) {
   std::string out;
   for (const char c : text.substr(0, bytes * 2)) {
-    if (c == '\n' || c == '\r' || c == '\t') {
+    if (c == '\n' || c == '\r' || c == '\t' || c == ' ') {
       if (!out.empty() && out.back() != ' ') out += ' ';
     } else {
       out += c;
     }
   }
+  if (out.ends_with(' ')) out.pop_back();
   return text::prefix(out, bytes);
 }
 

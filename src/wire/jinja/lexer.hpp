@@ -1,7 +1,7 @@
 // Jinja source into tokens, as the regular expressions of jinja2/lexer.py do with trim_blocks and
 // lstrip_blocks set, which is how transformers and llama.cpp configure it.
 //
-// Tested against jinja2 by tests/oracle/jinja_test.py; fuzzed by fuzz/jinja.cpp.
+// Tested against jinja2 by tests/oracle/jinja_test.py; fuzzed by fuzz/jinja_language.cpp.
 #pragma once
 
 #include <expected>
@@ -65,7 +65,7 @@ struct Token {
   };
 };
 
-inline constexpr std::size_t kMostTokens = 400'000;
+inline constexpr std::size_t kMostTokens = 200'000;
 
 // `texts` receives the contents; offsets count in `source`, which must be valid UTF-8.
 std::expected<std::vector<Token>, Refusal> tokenize(std::string_view source, std::vector<std::string>& texts);

@@ -13,7 +13,7 @@ namespace steelyard::wire::jinja {
 
 inline constexpr u32 kDeepest = 400;        // nodes above one another
 inline constexpr u32 kNested = 100;         // brackets and blocks inside one another
-inline constexpr u32 kMostNodes = 300'000;  // of one tree
+inline constexpr u32 kMostNodes = 150'000;  // of one tree
 
 std::expected<Tree, Refusal> parse(std::string_view source);
 

@@ -44,7 +44,10 @@ std::string shown_scalar(const Value& value) {
 
 }  // namespace
 
-Value Machine::make_text(Text* text, Labels labels) { return arena_.text(text, labels); }
+Value Machine::make_text(Text* text, Labels labels) {
+  burn(text->runs.size() / 8);
+  return arena_.text(text, labels);
+}
 
 Text* Machine::str(const Value& value) {
   if (value.is_text() && value.control == 0) return value.text;

@@ -103,7 +103,8 @@ Value Arena::computed(std::string bytes, Labels labels) {
 Value Arena::literal(std::string bytes, u32 offset) {
   return text(std::move(bytes), {0, kTemplateSource, offset, 0, true});
 }
-Value Arena::text(Text* made, Labels labels) const {
+Value Arena::text(Text* made, Labels labels) {
+  charge(made->runs.size() * sizeof(Run));
   Value value;
   value.type = Type::text;
   value.labels = labels;

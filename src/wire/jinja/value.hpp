@@ -134,7 +134,7 @@ class Arena {
   // The text of something computed, or a literal.
   Value computed(std::string bytes, Labels labels = 0);
   Value literal(std::string bytes, u32 offset);
-  Value text(Text* made, Labels labels) const;
+  Value text(Text* made, Labels labels);  // charges for its runs
   Value list(Values items, Labels labels = 0, Labels count = 0, bool tuple = false);
   Value dict(Labels labels = 0);
   Value object(Object* made, Labels labels = 0) const;
