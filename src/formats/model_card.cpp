@@ -12,7 +12,9 @@
 
 #include "base/text.hpp"
 #include "formats/detail/document.hpp"
+#include "formats/detail/packages.hpp"
 #include "formats/detail/references.hpp"
+#include "formats/detail/report_code.hpp"
 #include "formats/detail/text_checks.hpp"
 #include "formats/format.hpp"
 #include "wire/yaml.hpp"
@@ -105,6 +107,88 @@ void claims(const Document& document, Reporter& report, References& references) 
   }
 }
 
+// Addresses as people write them: scheme and "www." don't matter.
+std::string bare_host(std::string_view text) {
+  std::string host = text.contains("://") ? host_of(text) : host_of("x://" + std::string(text));
+  if (host.starts_with("www.")) host.erase(0, 4);
+  return host;
+}
+
+// [https://one.example](https://another.example): the text is an address, and not that of the link.
+void links(std::string_view text, Reporter& report) {
+  for (std::size_t at = text.find("]("); at != std::string_view::npos; at = text.find("](", at + 1)) {
+    const std::size_t open = text.rfind('[', at);
+    const std::size_t close = text.find(')', at);
+    if (open == std::string_view::npos || close == std::string_view::npos || at - open > 300 || close - at > 1000)
+      continue;
+    std::string_view shown = text.substr(open + 1, at - open - 1);
+    const std::string_view target = text.substr(at + 2, close - at - 2);
+    while (!shown.empty() && (shown.front() == '`' || shown.front() == '*' || shown.front() == ' '))
+      shown.remove_prefix(1);
+    const bool address = shown.starts_with("http://") || shown.starts_with("https://") || shown.starts_with("www.");
+    if (!address || shown.contains(' ') || !target.starts_with("http") || bare_host(shown) == bare_host(target))
+      continue;
+    report.add("CRD002", Range{open, close + 1},
+               json::Value().set("shown", text::display(shown, 100)).set("target", text::display(target, 100)));
+  }
+}
+
+// Commands inside a sentence: in `code`, or the rest of the line from the program on.
+void prose(std::string_view line, std::size_t at, Reporter& report) {
+  static constexpr std::array<std::string_view, 10> kPrograms = {"curl ", "wget ",   "powershell", "pwsh",     "iwr ",
+                                                                 "irm ",  "base64 ", "bash ",      "certutil", "mshta"};
+  const std::string low = text::lower(line);
+  const bool worth = std::ranges::any_of(kPrograms, [&](std::string_view program) { return low.contains(program); }) ||
+                     low.contains("pip install") || low.contains("/dev/tcp/");
+  if (!worth) return;
+  bool code = false;
+  for (std::size_t open = line.find('`'); open != std::string_view::npos;) {
+    const std::size_t close = line.find('`', open + 1);
+    if (close == std::string_view::npos) break;
+    if (close > open + 1) {
+      code = true;
+      report_code(judge_shell(line.substr(open + 1, close - open - 1)), at + open + 1, report);
+    }
+    open = line.find('`', close + 1);
+  }
+  if (code) return;
+  std::size_t begin = line.size();
+  for (const std::string_view program : kPrograms) begin = std::min(begin, low.find(program));
+  begin = std::min(begin, low.find("pip install"));
+  if (begin < line.size()) report_code(judge_shell(line.substr(begin)), at + begin, report);
+}
+
+// What the card tells its reader to run: code blocks as scripts, and single lines that carry a command.
+void instructions(std::string_view text, Reporter& report) {
+  std::string_view language;
+  std::size_t block = std::string_view::npos;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    std::string_view line = text.substr(at, end - at);
+    std::string_view bare = line.substr(std::min(line.find_first_not_of(" \t>"), line.size()));
+    const bool fence = bare.starts_with("```") || bare.starts_with("~~~");
+    if (fence && block == std::string_view::npos) {
+      block = end + 1;
+      language = bare.substr(3);
+    } else if (fence) {
+      const std::string_view code = text.substr(std::min(block, text.size()), at - std::min(block, at));
+      if (text::lower(language).contains("py")) {
+        PythonReport found = examine_python(code, block);
+        found.calls.clear();
+        found.imports.clear();
+        report_code(found, report);
+      } else {
+        report_code(judge_shell(code), block, report);
+      }
+      block = std::string_view::npos;
+    } else if (block == std::string_view::npos) {
+      prose(bare, at + (line.size() - bare.size()), report);
+    }
+    at = end + 1;
+  }
+  if (block < text.size()) report_code(judge_shell(text.substr(block)), block, report);
+}
+
 void parse(Item& item) {
   Reporter& report = item.report();
   Coverage& coverage = item.coverage();
@@ -122,6 +206,8 @@ void parse(Item& item) {
       report.add("CFG002", at, json::Value().set("key", text::to_value(key)));
   }
   references.report(report);
+  instructions(text, report);
+  links(text, report);
 }
 
 int sniff(const Sniff& sniff) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "identity/repository.hpp"
 
 namespace steelyard::identity {
 namespace {
@@ -230,6 +231,7 @@ void weigh_claims(Examination& found) {
   compare_file_type(found);
   compare_parts(found);
   compare_shards(found);
+  close_references(found);
   for (const std::string_view key : kExpected) {
     if (found.fact(key) == nullptr)
       found.facts.push_back({std::string(key), nullptr, std::nullopt, std::nullopt, Assurance::missing});

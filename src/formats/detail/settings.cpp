@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "formats/detail/python_names.hpp"
+#include "formats/detail/shell_code.hpp"
 
 namespace steelyard::formats {
 namespace {
@@ -67,8 +68,8 @@ class Judge {
           report_.add("CFG009", field.at, about(field.path, field.value.string()));
       } else if (key.ends_with("url")) {
         url(field);
-      } else if (key == "model_code_path") {
-        file(field);
+      } else if (is_command(key)) {
+        command(field);
       }
     }
     for (const auto& [tag, at] : document_.tags) python_tag(tag, at);
@@ -83,6 +84,12 @@ class Judge {
     return among(key,
                  {"base_model_name_or_path", "tokenizer_name_or_path", "pretrained_model_name_or_path", "backbone",
                   "hf_hub_id", "architecture", "timm_model_name", "processor_name_or_path", "repo_id", "draft_model"});
+  }
+  // Fields of editors, containers and package managers that hold a command.
+  static bool is_command(std::string_view key) {
+    return among(key, {"command", "cmd", "entrypoint", "script", "preinstall", "postinstall", "install", "prepare",
+                       "prestart", "postCreateCommand", "onCreateCommand", "updateContentCommand", "postStartCommand",
+                       "postAttachCommand", "initializeCommand", "run", "shell"});
   }
   static bool is_file_key(std::string_view key) {
     return among(key, {"vocab_file",
@@ -247,6 +254,17 @@ class Judge {
     references_.add(field.path, value, References::Kind::url, field.at);
   }
 
+  void command(const Field& field) {
+    std::string script = field.value.string();
+    std::vector<std::string_view> words;
+    if (field.value.is_array()) texts_in(field.value, words);
+    for (const std::string_view word : words)
+      script += (script.empty() ? "" : " ") + (words.size() == 1 ? std::string(word) : shell_quoted(word));
+    for (const ShellAlarm& alarm : judge_shell(script))
+      report_.add(alarm.rule, field.at,
+                  json::Value().set("says", alarm.says).set("text", alarm.text).set("call", alarm.text));
+  }
+
   // PyYAML's tags that build any object, and HyperPyYAML's.
   void python_tag(const std::string& tag, Range at) {
     constexpr std::string_view kPython = "tag:yaml.org,2002:python/";
@@ -312,8 +330,8 @@ bool is_setting(std::string_view key) {
                      "use_safetensors",
                      "revision",
                      "base_model_revision"}) ||
-         key.ends_with("_implementation") || key.ends_with("url") || Judge::is_file_key(key) || Judge::is_origin(key) ||
-         Judge::is_informational(key);
+         key.ends_with("_implementation") || key.ends_with("url") || Judge::is_file_key(key) ||
+         Judge::is_command(key) || Judge::is_origin(key) || Judge::is_informational(key);
 }
 
 void judge_settings(const Document& document, Item& item, References& references) {
