@@ -15,7 +15,10 @@
 #include "formats/detail/python_names.hpp"
 #include "formats/detail/settings.hpp"
 #include "formats/detail/text_checks.hpp"
+#include "formats/detail/token_mapping.hpp"
+#include "formats/detail/token_programs.hpp"
 #include "formats/format.hpp"
+#include "wire/json_pull.hpp"
 
 namespace steelyard::formats {
 namespace {
@@ -64,6 +67,25 @@ void pipeline_components(Item& item, References& references) {
   }
 }
 
+// vocab.json of byte-pair tokenizers: {token: number}.
+void vocabulary(Item& item) {
+  Cursor in(item.source());
+  wire::JsonPull pull(in, wire::JsonPull::Dialect::python);
+  using Token = wire::JsonPull::Token;
+  if (pull.next() != Token::object) return;
+  TokenMapping mapping;
+  while (pull.next() == Token::key) {
+    const std::string token = pull.content();
+    const Token value = pull.next();
+    if (const auto id = value == Token::number ? pull.unsigned_integer() : std::nullopt) {
+      mapping.add(*id, token);
+    } else {
+      pull.skip(value);
+    }
+  }
+  mapping.report(item.report());
+}
+
 void parse(Item& item) {
   Reporter& report = item.report();
   Coverage& coverage = item.coverage();
@@ -77,6 +99,7 @@ void parse(Item& item) {
   if (document.find("_class_name") != nullptr && document.find("_diffusers_version") != nullptr)
     pipeline_components(item, references);
   facts(document, report);
+  if (text::lower(item.name()) == "vocab.json") vocabulary(item);
   references.report(report);
   coverage.examined = document.fault.empty() ? item.size() : std::min(document.read, item.size());
   if (!document.fault.empty()) {

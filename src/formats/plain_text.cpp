@@ -10,6 +10,7 @@
 
 #include "base/text.hpp"
 #include "formats/detail/text_checks.hpp"
+#include "formats/detail/token_mapping.hpp"
 #include "formats/format.hpp"
 
 namespace steelyard::formats {
@@ -21,10 +22,32 @@ constexpr std::array<std::string_view, 24> kBinary = {
     ".npy",    ".npz",     ".h5",          ".hdf5",  ".onnx", ".gguf",   ".keras",  ".pb",
     ".tflite", ".msgpack", ".safetensors", ".model", ".mar",  ".nemo",   ".engine", ".so"};
 
+// vocab.txt of WordPiece: the number of a token is that of its line.
+void vocabulary(Item& item) {
+  Cursor in(item.source());
+  TokenMapping mapping;
+  std::string line;
+  u64 id = 0;
+  while (in.remaining() > 0 && in.ok()) {
+    const std::string_view window = as_text(in.peek(65'536));
+    if (window.empty()) break;
+    const std::size_t end = window.find('\n');
+    const std::size_t length = std::min(end, window.size());
+    if (line.size() < 1024) line += window.substr(0, length);
+    in.skip(end == std::string_view::npos ? length : length + 1, "line");
+    if (end == std::string_view::npos && in.remaining() > 0) continue;
+    if (line.ends_with('\r')) line.pop_back();
+    mapping.add(id++, line);
+    line.clear();
+  }
+  mapping.report(item.report());
+}
+
 void parse(Item& item) {
   const std::string name = text::lower(item.name());
   const bool binary = std::ranges::any_of(kBinary, [&](std::string_view ending) { return name.ends_with(ending); });
   const auto broken = check_whole_text(item);
+  if (name == "vocab.txt") vocabulary(item);
   item.coverage().examined = binary ? 0 : broken.value_or(item.size());
   if (binary) {
     item.report().add("TXT004", Range{0, 0}, json::Value().set("name", text::display(item.name(), 80)));

@@ -81,6 +81,7 @@ class Closure {
     if (files_.size() < 2) return;
     names();
     second_weights();
+    vocabularies();
     for (const auto& [path, artifact] : files_) {
       if (const std::string_view who = convention(path); !who.empty() && format(artifact) == "python_source")
         reach(path, std::string(who));
@@ -212,6 +213,20 @@ class Closure {
               .set("says", effect["says"])
               .set("why", text::display(why, 160))
               .set("when", import ? "as soon as it is loaded" : "when it is used"));
+    }
+  }
+
+  // Vocabularies of one folder with as many tokens each, but other numbers.
+  void vocabularies() {
+    std::map<std::string, std::pair<std::string, const json::Value*>> first;
+    for (const auto& [path, artifact] : files_) {
+      const Fact* mapping = fact(artifact, "tokenizer.mapping");
+      if (mapping == nullptr) continue;
+      const auto [other, fresh] = first.emplace(folder_of(path), std::pair(path, &mapping->value));
+      const json::Value& known = *other->second.second;
+      if (!fresh && known["tokens"] == mapping->value["tokens"] && known["digest"] != mapping->value["digest"])
+        add("REP008", artifact, std::nullopt,
+            json::Value().set("name", text::display(path, 120)).set("other", text::display(other->second.first, 120)));
     }
   }
 

@@ -76,6 +76,16 @@ TEST(Document, YamlIsReadTheSameWay) {
   EXPECT_EQ(found.fields[2].value.string(), "z");
 }
 
+TEST(Document, TextsKeepTheirLastCharacter) {
+  EXPECT_EQ(json("{\"auto_map\": \"日本語\"}").fields.at(0).value.string(), "日本語");
+  EXPECT_EQ(yaml("auto_map: [日本語, é]\n").fields.at(0).value.array().at(0).string(), "日本語");
+  const Document cut = json("{\"auto_map\": \"x" + std::string(70'000, 'a') + "\"}");
+  EXPECT_EQ(cut.fields.at(0).value.string().size(), 65'536u);
+  std::string wide;
+  for (int i = 0; i < 30'000; ++i) wide += "語";
+  EXPECT_EQ(json("{\"auto_map\": \"" + wide + "\"}").fields.at(0).value.string().size(), 65'535u);
+}
+
 TEST(Document, YamlTagsAndBombs) {
   EXPECT_EQ(yaml("a: !!python/name:os.system\n").tags.at(0).first, "tag:yaml.org,2002:python/name:os.system");
   EXPECT_TRUE(yaml("a: !!str x\nb: !!map {}\n").tags.empty());

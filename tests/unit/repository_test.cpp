@@ -1,5 +1,5 @@
 // identity/repository: which code a loader reaches, and what files of one folder say about each other. REP002,
-// REP003, REP004, REP005, REP006, REP007.
+// REP003, REP004, REP005, REP006, REP007, REP008.
 
 #include "identity/repository.hpp"
 
@@ -114,6 +114,13 @@ TEST(Repository, NamesAndSecondWeights) {
             (Paths{"model\xE2\x80\xAEgnp.py"}));
   EXPECT_TRUE(at(folder({{"a.json", "{}"}, {"caf\xC3\xA9.py", "x = 1\n"}}), "REP007").empty());
   EXPECT_EQ(at(folder({{"model.safetensors", "x"}, {"pytorch_model.bin", "x"}}), "REP005"), Paths{"pytorch_model.bin"});
+}
+
+TEST(Repository, VocabulariesOfOneFolder) {
+  EXPECT_TRUE(at(folder({{"vocab.txt", "a\nb\n"}, {"vocab.json", R"({"b": 1, "a": 0})"}}), "REP008").empty());
+  EXPECT_EQ(at(folder({{"vocab.txt", "b\na\n"}, {"vocab.json", R"({"b": 1, "a": 0})"}}), "REP008"), Paths{"vocab.txt"});
+  EXPECT_TRUE(at(folder({{"x/vocab.txt", "b\na\n"}, {"vocab.json", R"({"b": 1, "a": 0})"}}), "REP008").empty());
+  EXPECT_TRUE(at(folder({{"vocab.txt", "b\na\nc\n"}, {"vocab.json", R"({"b": 1, "a": 0})"}}), "REP008").empty());
 }
 
 }  // namespace

@@ -231,10 +231,7 @@ class Walk {
 
   // A text that was cut may end within a character.
   static std::string_view whole(std::string_view text) {
-    for (int i = 0;
-         i < 4 && !text.empty() && !text::valid_utf8(text.substr(text.size() - std::min<std::size_t>(text.size(), 4)));
-         ++i)
-      text.remove_suffix(1);
+    for (int i = 0; i < 4 && !text::valid_utf8(text); ++i) text.remove_suffix(1);
     return text;
   }
 

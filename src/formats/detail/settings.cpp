@@ -186,7 +186,7 @@ class Judge {
     if (document_.object || field.path != field.key || !field.value.is_string()) return;
     const std::string& value = field.value.string();
     if (field.key == "path") {
-      if (!value.empty()) file(field);
+      if (!value.empty() && !bare_module(field)) file(field);
     } else if (value.contains("--")) {
       other_repository(field, value, false);
     } else if (value.contains('.')) {
@@ -197,6 +197,14 @@ class Judge {
         judge_callable(field.path, value, field.at, {true, false}, report_);
       }
     }
+  }
+
+  // Modules without settings have no folder in a repository: git keeps no empty ones.
+  bool bare_module(const Field& path) const {
+    for (const Field* field = &path; field != document_.fields.data() + document_.fields.size(); ++field) {
+      if (field->key == "type" && field->path == "type") return field->value.string().ends_with(".Normalize");
+    }
+    return false;
   }
 
   void file(const Field& field) {
