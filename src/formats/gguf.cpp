@@ -20,6 +20,8 @@
 #include "base/text.hpp"
 #include "formats/detail/chat_template.hpp"
 #include "formats/detail/ggml_types.hpp"
+#include "formats/detail/gguf_hyperparameters.hpp"
+#include "formats/detail/gguf_vocabulary.hpp"
 #include "formats/detail/layout.hpp"
 #include "formats/format.hpp"
 
@@ -47,6 +49,7 @@ struct Value {
   std::string sha256;  // of a text
   u64 number = 0;      // of an unsigned or non-negative integer, or a flag
   bool numeric = false;
+  std::optional<double> real;      // of a floating-point number
   std::vector<std::string> texts;  // the first of a short array of texts
   Range at;
 };
@@ -97,6 +100,7 @@ class Parser {
     version_ = in_.read<u32>("version");
     if ((version_ & 0xFFFF) == 0 && version_ != 0) {
       in_.set_order(std::endian::big);
+      vocabulary_.order = std::endian::big;
       version_ = std::byteswap(version_);
       report_.fact("model.byte_order", "big-endian", Range{4, 8}, Assurance::verified);
     }
@@ -232,6 +236,12 @@ class Parser {
                       json::Value().set("key", text::to_value(key.substr(0, 256))).set("value", u32{flag}));
         return keep_unsigned(flag);
       }
+      case Type::f32_:
+        value.real = in_.read<float>(field);
+        return;
+      case Type::f64_:
+        value.real = in_.read<double>(field);
+        return;
       default:
         in_.skip(kSizes[static_cast<u32>(value.type)], field);
     }
@@ -260,6 +270,7 @@ class Parser {
         return;
       }
       strings_ += value.length;
+      const u64 begin = in_.offset();
       for (u64 i = 0; i < value.length && in_.ok(); ++i) {
         const u64 length = size(field);
         if (value.texts.size() < 16 && length <= 256) {
@@ -268,13 +279,40 @@ class Parser {
           in_.skip(length, field);
         }
       }
+      remember_array(key, raw, value.length, begin);
     } else {
+      const u64 begin = in_.offset();
       const auto bytes = checked_mul(value.length, kSizes[raw]);
       in_.skip(bytes.value_or(UINT64_MAX), field);
+      remember_array(key, raw, value.length, begin);
+      if (const std::string_view what = in_.ok() && kSizes[raw] == 1 ? recognise(source_, begin) : ""; !what.empty())
+        report_.add("GGF038", Range{begin, in_.offset()},
+                    json::Value().set("key", text::to_value(key.substr(0, 256))).set("what", what));
     }
   }
 
+  void remember_array(const std::string& key, u32 type, u64 length, u64 begin) {
+    constexpr std::string_view kPrefix = "tokenizer.ggml.";
+    if (in_.ok() && key.starts_with(kPrefix) && vocabulary_.arrays.size() < 64)
+      vocabulary_.arrays.emplace(key.substr(kPrefix.size()), GgufArray{type, length, {begin, in_.offset()}});
+  }
+
+  void remember_number(const std::string& key, const Value& value) {
+    constexpr std::string_view kPrefix = "tokenizer.ggml.";
+    constexpr std::string_view kSuffix = "_token_id";
+    if (key.starts_with(kPrefix) && key.ends_with(kSuffix) && vocabulary_.ids.size() < 64) {
+      // Converters write -1 for a token that the model doesn't have.
+      if (value.numeric && value.number != UINT32_MAX)
+        vocabulary_.ids.emplace(key.substr(kPrefix.size(), key.size() - kPrefix.size() - kSuffix.size()),
+                                std::pair(static_cast<i64>(value.number), value.at));
+      return;
+    }
+    if ((value.numeric || value.real) && model_.numbers.size() < 512)
+      model_.numbers.emplace(key, GgufNumber{value.real.value_or(0), value.number, value.numeric, value.at});
+  }
+
   void keep(const std::string& key, Value value) {
+    remember_number(key, value);
     if (key == "general.alignment") {
       const bool usable = value.type == Type::u32_ && value.number > 0 && (value.number & (value.number - 1)) == 0 &&
                           value.number <= kLargestAlignment;
@@ -403,6 +441,7 @@ class Parser {
       const u64 offset = in_.read<u64>(field + " offset");
       if (!in_.ok()) return;
       const Range at{begin, in_.offset()};
+      if (name == "token_embd.weight") model_.embedding_row = dimensions[0];
       const auto shown = [&] { return json::Value().set("tensor", text::to_value(name.substr(0, 64))); };
       if (!names.insert(name).second) report_.add("GGF008", at, shown());
       if (length >= kLongestTensorName) report_.add("GGF009", at, shown().set("bytes", length));
@@ -483,6 +522,10 @@ class Parser {
     if (version_ >= 1 && version_ <= 3)
       report_.fact("model.format", fmt::format("GGUF v{}", version_), Range{0, 8}, Assurance::verified);
     if (in_.ok() && architecture_.empty()) report_.add("GGF020", std::nullopt);
+    vocabulary_.narrow = version_ == 1;
+    check_vocabulary(vocabulary_, item_);
+    model_.architecture = architecture_;
+    check_hyperparameters(model_, report_);
     for (const auto& [suffix, fact] : {std::pair("context_length", "model.context_length"),
                                        {"block_count", "model.block_count"},
                                        {"embedding_length", "model.embedding_length"}}) {
@@ -522,6 +565,8 @@ class Parser {
   std::map<std::string, Value> numbers_;
   std::map<std::string, std::pair<json::Value, Range>> bases_;
   TensorTotals totals_;
+  GgufVocabulary vocabulary_;
+  GgufHyperparameters model_;
   std::vector<Pending> pending_;
 };
 
