@@ -23,6 +23,7 @@
 #include "formats/detail/gguf_hyperparameters.hpp"
 #include "formats/detail/gguf_vocabulary.hpp"
 #include "formats/detail/layout.hpp"
+#include "formats/detail/metadata_text.hpp"
 #include "formats/format.hpp"
 
 namespace steelyard::formats {
@@ -191,11 +192,12 @@ class Parser {
     } else if (value.type == Type::string) {
       const bool whole = key.starts_with("tokenizer.chat_template");
       value.text = text(value.length, whole ? &value.sha256 : nullptr, field, whole ? kMostTemplate : kKept);
-      if (value.length <= kKept && !key.starts_with("tokenizer.") && text::has_hidden(value.text))
-        report_.add("GGF021", Range{at, in_.offset()},
-                    json::Value()
-                        .set("where", text::to_value(key.substr(0, 256)))
-                        .set("text", text::to_value(value.text.substr(0, 256))));
+      if (in_.ok() && !key.starts_with("tokenizer.")) {
+        const Range content{in_.offset() - value.length, in_.offset()};
+        Cursor again(source_, content.begin, content.end);
+        check_metadata(again.text(std::min<u64>(value.length, kMostMetadata), kMostMetadata, field), content,
+                       key.substr(0, 256), report_);
+      }
     } else {
       read_scalar(key, field, value);
     }
