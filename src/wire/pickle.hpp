@@ -135,10 +135,12 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void event(const Machine& machine, const Event& event) = 0;
+  // Asked after each event: whether the walk may end.
+  virtual bool enough() const { return false; }
 
   // How many bytes the loader itself takes from the stream right after BUILD (joblib reads arrays).
   virtual u64 after_build(const Machine&, const Event&) { return 0; }
-  // A text of bytes in the stream, perhaps a pickle itself.
+  // Bytes in the stream, perhaps a pickle themselves.
   virtual void bytes(const Machine&, const Value&) {}
 };
 
@@ -190,6 +192,8 @@ class Machine {
   // Looking at values.
   const Source& source() const { return source_; }
   const Global& global(const Value& value) const { return globals_[value.node]; }
+  // Whether the global's place will be used for another one: there are too many.
+  bool temporary(const Value& global) const { return overflow_ != 0 && global.node == overflow_; }
   // nullptr: not kept.
   const Node* node(const Value& value) const;
   // The content of a text or of bytes, decoded to bytes (UTF-8 for text), at most `most` of them.

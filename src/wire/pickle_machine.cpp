@@ -287,6 +287,7 @@ bool Machine::memo_line(bool store) {
 bool Machine::binstring(u64 size) {
   if (!content(size, Kind::text, options_.exact ? Encoding::ascii : Encoding::any)) return false;
   stack_.back().form = Form::eight_bit;
+  observer_.bytes(*this, stack_.back());
   return true;
 }
 

@@ -27,6 +27,7 @@ void Machine::emit(Event& event) {
   event.protocol = out_.protocol;
   event.after_fault = out_.fault.has_value();
   observer_.event(*this, event);
+  if (observer_.enough()) out_.exhausted = true;
 }
 
 Value Machine::object(const Value& callee, const Value& arguments, const Value* keywords) {

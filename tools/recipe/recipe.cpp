@@ -13,6 +13,7 @@
 
 #include "base/bytes.hpp"
 #include "recipe/archive.hpp"
+#include "recipe/opcodes.hpp"
 #include "recipe/pack.hpp"
 
 namespace steelyard::recipe {
@@ -239,6 +240,7 @@ class Builder {
     if (archive(line, begin, end, counter, out)) return;
     Out inner;
     run(begin, end, counter, inner);
+    if (is_opcode(name)) return pickle([&] { opcode(name, inner, out); }, line);
     if (const int level = line.words.size() > 2 ? static_cast<int>(number(line, 1)) : -1;
         std::ranges::find(kPackings, name) != kPackings.end()) {
       inner = pack(name, inner, level);
@@ -317,8 +319,18 @@ class Builder {
       pax_header(std::span(line.words).subspan(1), name == "pax" ? 'x' : 'g', out);
     } else if (name == "put") {
       put(line, out);
+    } else if (is_opcode(name)) {
+      pickle([&] { opcode(name, std::span(line.words).subspan(1), out); }, line);
     } else {
       gguf(line, out);
+    }
+  }
+
+  static void pickle(const std::function<void()>& write, const Line& line) {
+    try {
+      write();
+    } catch (const std::string& message) {
+      wrong(line.number, message);
     }
   }
 

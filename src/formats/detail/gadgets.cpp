@@ -13,6 +13,7 @@ namespace {
 struct Pattern {
   std::vector<std::string_view> modules;
   std::vector<std::string_view> except;
+  std::vector<std::string_view> only;  // these, but not what is inside
   std::string_view rule;
 };
 
@@ -22,7 +23,9 @@ bool inside(std::string_view module, std::string_view parent) {
 
 bool matches(const Pattern& pattern, std::string_view module) {
   const auto holds = [&](std::string_view parent) { return inside(module, parent); };
-  return std::ranges::any_of(pattern.modules, holds) && std::ranges::none_of(pattern.except, holds);
+  return (std::ranges::any_of(pattern.modules, holds) ||
+          std::ranges::find(pattern.only, module) != pattern.only.end()) &&
+         std::ranges::none_of(pattern.except, holds);
 }
 
 std::vector<std::string_view> words(std::string_view text) {
@@ -39,12 +42,13 @@ std::string_view top(std::string_view module) { return module.substr(0, module.f
 
 struct Data {
   using Names = std::unordered_map<std::string_view, std::vector<std::string_view>>;  // name -> rules
-  std::unordered_map<std::string_view, Names> allow;                                   // by module
+  std::unordered_map<std::string_view, Names> allow;                                  // by module
   std::unordered_map<std::string_view, std::vector<std::pair<std::string_view, std::string_view>>> harm;
   std::unordered_map<std::string_view, std::string_view> alias;
   std::unordered_map<std::string_view, std::string_view> old_modules;
   std::unordered_map<std::string_view, std::string_view> old_names;  // "module name" -> "module name"
   std::unordered_map<std::string_view, Known> owns;
+  std::unordered_set<std::string_view> weights;  // "module.name"
   std::vector<Pattern> classes;
   std::vector<Pattern> functions;
 
@@ -71,6 +75,8 @@ struct Data {
         for (const auto name : words(key)) names[name].push_back(value);
       } else if (section == "harm") {
         for (const auto name : words(key)) harm[module].emplace_back(name, value);
+      } else if (section == "weights_only") {
+        weights.insert(value);
       } else if (section == "modules") {
         old_modules[key] = value;
       } else if (section == "names") {
@@ -79,11 +85,13 @@ struct Data {
         Pattern& pattern = section == "classes" ? class_pattern : function_pattern;
         if (key == "modules") pattern.modules.push_back(value);
         if (key == "except") pattern.except.push_back(value);
+        if (key == "only") pattern.only.push_back(value);
         if (key == "rule") pattern.rule = value;
       }
     }
-    if (!class_pattern.modules.empty()) classes.push_back(std::move(class_pattern));
-    if (!function_pattern.modules.empty()) functions.push_back(std::move(function_pattern));
+    if (!class_pattern.rule.empty()) classes.push_back(std::move(class_pattern));
+    if (!function_pattern.modules.empty() || !function_pattern.only.empty())
+      functions.push_back(std::move(function_pattern));
   }
 
   std::string canonical(std::string_view module) const {
@@ -118,10 +126,9 @@ const Data& data() {
 }
 
 bool plain_name(std::string_view name) {
-  return !name.starts_with("__") && name.find("__") == std::string_view::npos &&
-         std::ranges::all_of(name, [](char c) {
-           return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-         });
+  return !name.starts_with("__") && name.find("__") == std::string_view::npos && std::ranges::all_of(name, [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
 }
 
 // Of a dotted name: Class.Class or Class.method, without special attributes.
@@ -160,14 +167,19 @@ Entry look_up(std::string_view module, std::string_view name, int protocol) {
       mapped_module = moved->second;
     }
   }
+  out.weights = all.weights.contains(mapped_module + "." + mapped_name);
   out.module = all.canonical(mapped_module);
   out.name = std::move(mapped_name);
 
   if (const auto known = all.owns.find(top(out.module)); known != all.owns.end()) out.known = known->second;
   if (const auto names = all.allow.find(out.module); names != all.allow.end()) {
-    if (const auto rules = names->second.find(out.name); rules != names->second.end()) out.rules = rules->second;
-    else if (const auto any = names->second.find("*"); any != names->second.end() && plain_name(out.name))
-      out.rules = any->second;
+    if (const auto rules = names->second.find(out.name); rules != names->second.end())
+      out.rules = rules->second;
+    else
+      for (const auto& [pattern, rules_of] : names->second)
+        if (pattern.ends_with('*') && out.name.starts_with(pattern.substr(0, pattern.size() - 1)) &&
+            (pattern.size() > 1 || plain_name(out.name)))
+          out.rules = rules_of;
   }
   const bool dotted = out.name.find('.') != std::string::npos;
   out.harm = all.harm_of(out.module, out.name);
@@ -196,7 +208,7 @@ Entry look_up(std::string_view module, std::string_view name, int protocol) {
       out.traversal = false;
     }
   }
-  if (out.rules.empty() && plain_name(out.name) && !harmful_name) {
+  if (out.rules.empty() && plain_name(out.name) && !class_like(out.name) && !harmful_name) {
     for (const Pattern& pattern : all.functions)
       if (matches(pattern, out.module)) out.rules.push_back("import");
   }
@@ -214,7 +226,8 @@ std::vector<Setting> read(std::string_view text) {
     while (at < text.size()) {
       if (text[at] == '#') {
         at = std::min(text.find('\n', at), text.size());
-      } else if (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r' || (in_array && text[at] == ',')) {
+      } else if (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r' ||
+                 (in_array && text[at] == ',')) {
         ++at;
       } else {
         return;

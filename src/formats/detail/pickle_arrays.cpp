@@ -111,7 +111,8 @@ void PickleJudge::bytes(const Machine& machine, const Value& value) {
   if (value.size < 8 || scope_ == Scope::harm || findings_.nested.size() >= PickleFindings::kMostNested) return;
   const std::string head = machine.text(value, 8);
   const bool binary = head.starts_with('\x80') && head.size() > 2 && head[1] >= 0 && head[1] <= 5;
-  const bool text = (head.starts_with('c') || head.starts_with("(c") || head.starts_with("(i")) && value.size < (1U << 20);
+  const bool text =
+      (head.starts_with('c') || head.starts_with("(c") || head.starts_with("(i")) && value.size < (1U << 20);
   if (binary || text) findings_.nested.push_back(value);
 }
 

@@ -15,7 +15,8 @@ using wire::pickle::python;
 
 constexpr std::size_t kMostName = 200;
 
-const std::vector<wire::pickle::Value>* items_of(const wire::pickle::Machine& machine, const wire::pickle::Value& tuple) {
+const std::vector<wire::pickle::Value>* items_of(const wire::pickle::Machine& machine,
+                                                 const wire::pickle::Value& tuple) {
   const Node* node = tuple.is(Kind::tuple) ? machine.node(tuple) : nullptr;
   return node != nullptr && node->items.size() == node->length ? &node->items : nullptr;
 }
@@ -37,9 +38,10 @@ void PickleFindings::add(PickleIssue issue) {
 }
 
 PickleJudge::PickleJudge(PickleFindings& findings, std::string_view loader, Scope scope)
-    : findings_(findings), loader_(loader), scope_(scope), lookup_([this](const Value& global) -> const gadgets::Entry& {
-        return use_of(*machine_, global).entry;
-      }) {}
+    : findings_(findings),
+      loader_(loader),
+      scope_(scope),
+      lookup_([this](const Value& global) -> const gadgets::Entry& { return use_of(*machine_, global).entry; }) {}
 
 PickleJudge::Use& PickleJudge::use_of(const Machine& machine, const Value& global) {
   if (uses_.size() <= global.node) uses_.resize(global.node + 1);
@@ -55,14 +57,13 @@ PickleJudge::Use& PickleJudge::use_of(const Machine& machine, const Value& globa
 
 void PickleJudge::issue(std::string_view rule, const Machine& machine, const Event& event, std::string name,
                         std::string_view what) {
-  findings_.add({rule, {event.at, event.end}, python(machine, event), text::display(name, kMostName), std::string(what)});
+  findings_.add(
+      {rule, {event.at, event.end}, python(machine, event), text::display(name, kMostName), std::string(what)});
 }
 
 void PickleJudge::event(const Machine& machine, const Event& event) {
   machine_ = &machine;
   ++findings_.events;
-  if (scope_ == Scope::all && findings_.trace.size() < PickleFindings::kMostTrace)
-    findings_.trace.emplace_back(event.at, (event.after_fault ? "(after a fault) " : "") + python(machine, event));
   switch (event.what) {
     case Event::What::import:
       return imported(machine, event);
@@ -88,17 +89,19 @@ void PickleJudge::event(const Machine& machine, const Event& event) {
 }
 
 void PickleJudge::imported(const Machine& machine, const Event& event) {
-  // A global that the machine has no room for is judged here and now.
-  const auto& global = machine.global(event.target);
-  Use& use = use_of(machine, event.target);
-  if (use.at.end == 0) {
-    use.at = {event.at, event.end};
-    use.after_fault = event.after_fault;
-  } else if (global.module != machine.global(event.target).module) {
-    return;
+  if (machine.temporary(event.target) && event.target.node < uses_.size()) {
+    if (uses_[event.target.node]) report_import(*uses_[event.target.node]);
+    uses_[event.target.node].reset();
   }
-  if (scope_ == Scope::all && !event.after_fault && findings_.globals.size() < PickleFindings::kMostGlobals)
+  Use& use = use_of(machine, event.target);
+  if (use.at.end != 0) return;
+  use.at = {event.at, event.end};
+  use.after_fault = event.after_fault;
+  if (scope_ == Scope::harm || event.after_fault) return;
+  if (findings_.globals.size() < PickleFindings::kMostGlobals)
     findings_.globals.try_emplace(text::display(use.entry.full(), kMostName), event.at);
+  if (!use.entry.weights && findings_.not_weights.empty())
+    findings_.not_weights = text::display(use.entry.full(), kMostName);
 }
 
 void PickleJudge::called(const Machine& machine, const Event& event) {
@@ -109,7 +112,8 @@ void PickleJudge::called(const Machine& machine, const Event& event) {
   const std::string type = rules.type_of(event.target);
   if (!type.empty()) {
     const gadgets::Entry entry = PickleRules::entry_of(type);
-    const Ruling ruling = rules.rule(entry, event.what == Event::What::create ? "create" : "invoke", items_of(machine, event.argument));
+    const Ruling ruling =
+        rules.rule(entry, event.what == Event::What::create ? "create" : "invoke", items_of(machine, event.argument));
     if (ruling.allowed) {
       if (ruling.trust) issue("PKL021", machine, event, entry.full(), "");
       return;
@@ -129,14 +133,16 @@ void PickleJudge::called_global(const Machine& machine, const Event& event, Use&
   std::string_view action = event.what == Event::What::create ? "create" : "call";
   if (use.entry.module == "copyreg" && use.entry.name.starts_with("__newobj") && event.what == Event::What::call) {
     // copyreg.__newobj__(class, *arguments): class.__new__(class, *arguments).
-    if (arguments == nullptr || arguments->empty() || !(*arguments)[0].is(Kind::global)) return issue("PKL003", machine, event, "", "");
+    if (arguments == nullptr || arguments->empty() || !(*arguments)[0].is(Kind::global))
+      return issue("PKL003", machine, event, "", "");
     Use& made = use_of(machine, (*arguments)[0]);
     const std::vector<Value> rest(arguments->begin() + 1, arguments->end());
     const Ruling ruling = rules.rule(made.entry, "create", &rest);
     if (!ruling.allowed) refuse(machine, event, made, ruling, "create");
     return;
   }
-  Ruling ruling = rules.rule(use.entry, action, keywords && arguments != nullptr && arguments->empty() ? nullptr : arguments);
+  Ruling ruling =
+      rules.rule(use.entry, action, keywords && arguments != nullptr && arguments->empty() ? nullptr : arguments);
   // INST and OBJ without arguments create an instance of a class and call a function.
   if (!ruling.allowed && event.what == Event::What::instantiate && arguments != nullptr && arguments->empty())
     ruling = rules.rule(use.entry, "create", arguments);
@@ -148,7 +154,8 @@ void PickleJudge::called_global(const Machine& machine, const Event& event, Use&
 }
 
 // Nothing allows it: how bad is it?
-void PickleJudge::refuse(const Machine& machine, const Event& event, Use& use, const Ruling& ruling, std::string_view action) {
+void PickleJudge::refuse(const Machine& machine, const Event& event, Use& use, const Ruling& ruling,
+                         std::string_view action) {
   const gadgets::Entry& entry = use.entry;
   const bool calls = action == "call" || event.what == Event::What::instantiate;
   std::string_view rule = "PKL006";
@@ -159,9 +166,9 @@ void PickleJudge::refuse(const Machine& machine, const Event& event, Use& use, c
     rule = event.after_fault ? "PKL009" : harm_rule_;
   } else if (entry.traversal) {
     rule = "PKL005";
-  } else if (!entry.rules.empty()) {
+  } else if (PickleRules::acts(entry)) {
     // Allowed in another way: a class that is called, arguments that no library writes.
-    rule = "PKL007";
+    rule = PickleRules::risky(entry) ? "PKL004" : "PKL007";
   } else if (entry.known == gadgets::Known::strict || (entry.known == gadgets::Known::library && calls) ||
              (entry.known == gadgets::Known::package && calls && !gadgets::class_like(entry.name))) {
     rule = "PKL004";
@@ -176,7 +183,8 @@ bool PickleJudge::suspicious_arguments(const Machine& machine, const Value& valu
   if (value.is(Kind::text) || value.is(Kind::bytes)) return text_rules::suspicious(machine.text(value));
   const Node* node = machine.node(value);
   if (node == nullptr || depth > 3 || value.is(Kind::object)) return false;
-  return std::ranges::any_of(node->items, [&](const Value& item) { return suspicious_arguments(machine, item, depth + 1); });
+  return std::ranges::any_of(node->items,
+                             [&](const Value& item) { return suspicious_arguments(machine, item, depth + 1); });
 }
 
 // BUILD, APPENDS, SETITEMS and ADDITEMS on something that isn't a built-in container.
@@ -201,7 +209,8 @@ void PickleJudge::changed(const Machine& machine, const Event& event, std::strin
     return;
   }
   if (entry.rules.empty()) return;  // the same
-  issue(entry.harm.empty() ? "PKL007" : harm_rule_, machine, event, entry.full(), entry.harm);
+  const std::string_view rule = PickleRules::risky(entry) ? "PKL004" : "PKL007";
+  issue(entry.harm.empty() ? rule : harm_rule_, machine, event, entry.full(), entry.harm);
 }
 
 // torch: ('storage', class, key, location, elements[, view]).
@@ -222,20 +231,17 @@ void PickleJudge::persistent(const Machine& machine, const Event& event) {
                                   use_of(machine, (*id)[1]).entry.name});
 }
 
+void PickleJudge::report_import(const Use& use) {
+  const gadgets::Entry& entry = use.entry;
+  if (use.at.end == 0 || use.reported || use.after_fault || !entry.rules.empty() || scope_ == Scope::harm) return;
+  const std::string_view rule = !entry.harm.empty() ? "PKL002" : entry.traversal ? "PKL005" : "PKL006";
+  const std::string name = text::display(entry.full(), kMostName);
+  findings_.add({rule, use.at, "import " + name, name, std::string(entry.harm)});
+}
+
 void PickleJudge::finish() {
-  for (const auto& known : uses_) {
-    if (!known || known->at.end == 0 || known->reported || known->after_fault) continue;
-    const gadgets::Entry& entry = known->entry;
-    if (!entry.rules.empty() || scope_ == Scope::harm) continue;
-    std::string_view rule = "PKL006";
-    if (!entry.harm.empty()) {
-      rule = "PKL002";
-    } else if (entry.traversal) {
-      rule = "PKL005";
-    }
-    findings_.add({rule, known->at, "import " + text::display(entry.full(), kMostName), text::display(entry.full(), kMostName),
-                   std::string(entry.harm)});
-  }
+  for (const auto& use : uses_)
+    if (use) report_import(*use);
 }
 
 }  // namespace steelyard::formats

@@ -27,7 +27,6 @@ struct PickleIssue {
 
 // What all machines that walk one stream have found.
 struct PickleFindings {
-  static constexpr std::size_t kMostTrace = 256;
   static constexpr std::size_t kMostIssues = 128;
   static constexpr std::size_t kMostNested = 64;
   static constexpr std::size_t kMostGlobals = 1024;
@@ -37,11 +36,10 @@ struct PickleFindings {
 
   std::vector<PickleIssue> issues;
   u64 more_issues = 0;
-  std::vector<std::pair<u64, std::string>> trace;  // offset, line
   u64 events = 0;
   u64 calls = 0;
   std::map<std::string, u64> globals;  // name, first offset
-  std::string refused_global;          // the first that torch.load(weights_only=True) refuses
+  std::string not_weights;             // the first that torch.load(weights_only=True) refuses
   struct Storage {
     std::string key;
     u64 elements = 0;
@@ -84,13 +82,15 @@ class PickleJudge final : public wire::pickle::Observer {
 
   Use& use_of(const Machine& machine, const Value& global);
   void imported(const Machine& machine, const Event& event);
+  void report_import(const Use& use);
   void called(const Machine& machine, const Event& event);
   void called_global(const Machine& machine, const Event& event, Use& use);
   void changed(const Machine& machine, const Event& event, std::string_view action);
   void persistent(const Machine& machine, const Event& event);
   void remember_dtype(const Machine& machine, const Event& event);
   void refuse(const Machine& machine, const Event& event, Use& use, const Ruling& ruling, std::string_view action);
-  void issue(std::string_view rule, const Machine& machine, const Event& event, std::string name, std::string_view what);
+  void issue(std::string_view rule, const Machine& machine, const Event& event, std::string name,
+             std::string_view what);
   bool suspicious_arguments(const Machine& machine, const Value& value, int depth) const;
   std::optional<Dtype> dtype_of(const Machine& machine, const Value& value) const;
 

@@ -56,6 +56,14 @@ gadgets::Entry PickleRules::entry_of(std::string_view type) {
   return gadgets::look_up(type.substr(0, colon), colon < type.size() ? type.substr(colon + 1) : "", 4);
 }
 
+bool PickleRules::acts(const gadgets::Entry& entry) {
+  return std::ranges::any_of(entry.rules, [](std::string_view rules) { return trim(rules) != "import"; });
+}
+
+bool PickleRules::risky(const gadgets::Entry& entry) {
+  return std::ranges::any_of(entry.rules, [](std::string_view rules) { return trim(rules).starts_with("risky;"); });
+}
+
 Ruling PickleRules::rule(const gadgets::Entry& entry, std::string_view action, const std::vector<Value>* values) const {
   return rule(entry, action, values, 0);
 }
@@ -66,6 +74,7 @@ Ruling PickleRules::rule(const gadgets::Entry& entry, std::string_view action, c
   for (std::string_view rules : entry.rules) {
     while (!rules.empty()) {
       std::string_view clause = next(rules, ';');
+      if (clause == "risky") continue;
       Ruling out;
       out.allowed = true;
       if (clause.starts_with("trust ")) {
@@ -137,7 +146,9 @@ bool PickleRules::atom(std::string_view pattern, const Value& value, int depth) 
   }
   if (first == '<') {
     if (!value.is(Kind::object) || depth > kDeepest) return false;
-    const std::string type = type_of(value, depth + 1);
+    std::string type = type_of(value, depth + 1);
+    if (type == "joblib.numpy_pickle:NumpyArrayWrapper")
+      type = "numpy:ndarray";  // joblib has put the array in its place
     return !type.empty() && covers(pattern.substr(1, pattern.size() - 2), type);
   }
   if (first == '(') {
@@ -179,14 +190,17 @@ bool PickleRules::word(std::string_view kind, const Value& value, int depth) con
   if (kind == "bool") return value.is(Kind::boolean);
   if (kind == "int") return value.is(Kind::integer) || value.is(Kind::boolean) || typed("numpy:scalar");
   if (kind == "float") return value.is(Kind::real) || typed("numpy:scalar");
-  if (kind == "number") return value.is(Kind::integer) || value.is(Kind::real) || value.is(Kind::boolean) || typed("numpy:scalar");
+  if (kind == "number")
+    return value.is(Kind::integer) || value.is(Kind::real) || value.is(Kind::boolean) || typed("numpy:scalar");
   if (kind == "str") return value.is(Kind::text) || typed("builtins:str");
-  if (kind == "bytes") return value.is(Kind::bytes) || typed("builtins:bytes") || (value.is(Kind::text) && value.form == Form::eight_bit);
+  if (kind == "bytes")
+    return value.is(Kind::bytes) || typed("builtins:bytes") || (value.is(Kind::text) && value.form == Form::eight_bit);
   if (kind == "text") return word("str", value, depth) || word("bytes", value, depth);
   if (kind == "bytearray") return value.is(Kind::bytearray) || typed("builtins:bytearray");
   if (kind == "tuple") return value.is(Kind::tuple) || typed("torch:Size");
   if (kind == "list") return value.is(Kind::list);
-  if (kind == "dict") return value.is(Kind::dict) || typed("collections:OrderedDict") || typed("collections:defaultdict");
+  if (kind == "dict")
+    return value.is(Kind::dict) || typed("collections:OrderedDict") || typed("collections:defaultdict");
   if (kind == "set") return value.is(Kind::set) || typed("builtins:set");
   if (kind == "frozenset") return value.is(Kind::frozenset) || typed("builtins:frozenset");
   if (kind == "buffer") return value.is(Kind::buffer);

@@ -15,8 +15,8 @@ namespace steelyard::formats {
 // What the rules say about one action.
 struct Ruling {
   bool allowed = false;
-  bool trust = false;    // allowed, but it carries code
-  bool storage = false;  // refused only because a tensor doesn't lie inside its storage
+  bool trust = false;       // allowed, but it carries code
+  bool storage = false;     // refused only because a tensor doesn't lie inside its storage
   std::string_view result;  // what it returns: "module:name", "$0" or nothing
 };
 
@@ -27,17 +27,19 @@ class PickleRules {
   PickleRules(const wire::pickle::Machine& machine, const Lookup& lookup) : machine_(machine), lookup_(lookup) {}
 
   // `values`: the arguments, or what is built, extended or set. A null pointer: they are not known.
-  Ruling rule(const gadgets::Entry& entry, std::string_view action, const std::vector<wire::pickle::Value>* values) const;
+  Ruling rule(const gadgets::Entry& entry, std::string_view action,
+              const std::vector<wire::pickle::Value>* values) const;
 
   // "module:name" of the class that an object is an instance of; empty: nobody knows.
   std::string type_of(const wire::pickle::Value& value) const { return type_of(value, 0); }
+  // Whether anything may be done with a name but refer to it.
+  static bool acts(const gadgets::Entry& entry);
+  // Whether other arguments than those of its rules are dangerous.
+  static bool risky(const gadgets::Entry& entry);
   // The entry for a type.
   static gadgets::Entry entry_of(std::string_view type);
 
  private:
-  struct Arguments {
-    const std::vector<wire::pickle::Value>* values = nullptr;
-  };
   Ruling rule(const gadgets::Entry& entry, std::string_view action, const std::vector<wire::pickle::Value>* values,
               int depth) const;
   std::string type_of(const wire::pickle::Value& value, int depth) const;

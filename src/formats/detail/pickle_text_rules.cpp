@@ -63,7 +63,8 @@ bool dtype(std::string_view text) {
   while (i < text.size() && digit(text[i])) ++i;
   if (i == text.size()) return true;
   return text[i] == '[' && text.ends_with(']') &&
-         std::ranges::all_of(text.substr(i + 1, text.size() - i - 2), [](char c) { return lower_letter(c) || upper_letter(c) || digit(c); });
+         std::ranges::all_of(text.substr(i + 1, text.size() - i - 2),
+                             [](char c) { return lower_letter(c) || upper_letter(c) || digit(c); });
 }
 
 bool argparser(std::string_view text) {
@@ -76,12 +77,14 @@ bool argparser(std::string_view text) {
     if (line.starts_with("def ") && line.ends_with("):")) {
       line.remove_prefix(4);
       const auto name = std::ranges::find_if(kFunctions, [&](std::string_view f) { return line.starts_with(f); });
-      if (name == kFunctions.end() || !parameters(line.substr(name->size(), line.size() - name->size() - 2))) return false;
+      if (name == kFunctions.end() || !parameters(line.substr(name->size(), line.size() - name->size() - 2)))
+        return false;
     } else if (line.starts_with("    return ")) {
       line.remove_prefix(11);
       if (line.starts_with("self._argcheck_rvs(")) line.remove_prefix(19);
       const auto plain = [](char c) {
-        return lower_letter(c) || upper_letter(c) || digit(c) || c == '_' || c == ',' || c == ' ' || c == '(' || c == ')' || c == '=';
+        return lower_letter(c) || upper_letter(c) || digit(c) || c == '_' || c == ',' || c == ' ' || c == '(' ||
+               c == ')' || c == '=';
       };
       // Parentheses group and never call: none stands behind a name.
       for (std::size_t i = 1; i < line.size(); ++i)
@@ -96,9 +99,11 @@ bool argparser(std::string_view text) {
 
 bool suspicious(std::string_view text) {
   constexpr auto kSigns = std::to_array<std::string_view>(
-      {"import ", "exec(", "eval(", "__", "os.system", "subprocess", "://", "/bin/", "/etc/", "/tmp/", "/dev/", "~/", "curl ", "wget ",
-       "bash", "sh -c", "powershell", "cmd.exe", "cmd /", "&&", "||", "$(", "`", "base64", "socket", "chmod ", "rm -", "nc -", "python -",
-       "python3 ", ":\\", "\\\\", "lambda", "open(", "print(", ".ssh", "> /", ">/", "| ", "id;", "whoami", "touch "});
+      {"import ", "exec(",    "eval(",    "__",    "os.system", "subprocess", "://",    "/bin/",      "/etc/",
+       "/tmp/",   "/dev/",    "~/",       "curl ", "wget ",     "bash",       "sh -c",  "powershell", "cmd.exe",
+       "cmd /",   "&&",       "||",       "$(",    "`",         "base64",     "socket", "chmod ",     "rm -",
+       "nc -",    "python -", "python3 ", ":\\",   "\\\\",      "lambda",     "open(",  "print(",     ".ssh",
+       "> /",     ">/",       "| ",       "id;",   "whoami",    "touch "});
   return std::ranges::any_of(kSigns, [&](std::string_view sign) { return text.find(sign) != std::string_view::npos; });
 }
 
