@@ -119,7 +119,8 @@ def normal(text):
 class Evidence:
     """The records by id, each once, of copies the oldest run."""
 
-    def __init__(self, records, digest, now):
+    def __init__(self, records, digest, now, accepted):
+        self.accepted = accepted
         by_id = {}
         for record in sorted(records, key=lambda r: (r["id"], r["run"]["at"])):
             by_id.setdefault(record["id"], record)
@@ -128,6 +129,16 @@ class Evidence:
         metrics = {m["metric"] for r in self.records if whole(r) for m in r["statement"]["measurements"]}
         self.attacked = "attack_rate" in metrics
         self.benchmarked = bool(metrics & {"speed", "quality"})
+
+    def why_accepted(self, finding, cite):
+        """The reason for which a finding doesn't count, or None. What is serious is not accepted for good."""
+        serious = SEVERITIES.index(finding["severity"]) >= SEVERITIES.index("high")
+        for one in self.accepted:
+            if one["finding"] != cite:
+                continue
+            if not serious if one["until"] is None else self.now < end_of(one["until"]):
+                return one["reason"]
+        return None
 
     def of(self, kind):
         return [r for r in self.records if r["statement"]["kind"] == kind]
@@ -237,17 +248,29 @@ def fell_short(lead, missing):
     return undetermined(f'{lead}{counted(len(missing), "part")} not examined: {texts}', [m[1] for m in missing], decide)
 
 
-@of_scans
-def no_findings(params, requirement, scans):
+def no_findings(params, requirement, evidence):
+    return of_scans(lambda *given: no_findings_but_accepted(*given, evidence))(params, requirement, evidence)
+
+
+def no_findings_but_accepted(params, requirement, scans, evidence):
     threshold = params.get("severity", "high")
     counts = SEVERITIES[SEVERITIES.index(threshold):]
     prefixes = tuple(params.get("rules", []))
     seen = [(finding, cite) for finding, cite, _ in rows(scans, "findings")
             if finding["severity"] in counts and (not prefixes or finding["rule"].startswith(prefixes))]
-    hits = [(finding, cite) for finding, cite in seen if finding["rule"] not in params.get("ignore", [])]
+    counting = [(finding, cite) for finding, cite in seen if finding["rule"] not in params.get("ignore", [])]
+    hits, reasons = [], []
+    for finding, cite in counting:
+        why = evidence.why_accepted(finding, cite) if params.get("accept", True) else None
+        if why is None:
+            hits.append((finding, cite))
+        else:
+            reasons.append(f'{finding["rule"]}: {shown(why)}')
     scope = (f"of {listing(prefixes)} " if prefixes else "") + f"of severity {threshold} or above"
-    ignored = len(seen) - len(hits)
+    ignored = len(seen) - len(counting)
     aside = f'; {counted(ignored, "finding")} ignored by this requirement' if ignored else ""
+    if reasons:
+        aside += f'; {counted(len(reasons), "finding")} accepted ({listing(reasons)})'
     if hits:
         names = listing(f'{finding["rule"]} ({finding["severity"]})' for finding, _ in hits)
         return unmet(f'{counted(len(hits), "finding")} {scope}: {names}{aside}', [cite for _, cite in hits])
@@ -539,6 +562,14 @@ def seconds(moment):
     return (past.days - (0 if year else 146097)) * 86400 + past.seconds
 
 
+def end_of(day):
+    """The first second after a day."""
+    midnight = seconds(f"{day}T00:00:00Z")
+    if midnight is None:
+        raise Unreadable(f"{shown(day)} is no day")
+    return midnight + 86400
+
+
 def evidence_age(params, requirement, evidence):
     kinds, days = params.get("kinds", []), counted(params["max_days"], "day")
     records = [r for r in evidence.records if not kinds or r["statement"]["kind"] in kinds]
@@ -651,7 +682,11 @@ def layer_line(layer, rulings):
 
 def judge(inputs):
     """The verdict that follows from the inputs of a document."""
-    evidence = Evidence(inputs["records"], inputs["context"]["digest"], inputs["now"])
+    accepted = inputs.get("accepted", [])
+    for one in accepted:
+        if set(one) != {"finding", "by", "reason", "until"} or not one["reason"]:
+            raise Unreadable("an acceptance without a reason")
+    evidence = Evidence(inputs["records"], inputs["context"]["digest"], inputs["now"], accepted)
     rulings = []
     for requirement in inputs["requirements"]["require"]:
         if requirement["kind"] not in KINDS:

@@ -5,13 +5,23 @@
 
 #include "base/text.hpp"
 #include "cli/gather.hpp"
+#include "policy/kind.hpp"
+#include "rules/catalog.hpp"
 
 namespace steelyard::cli {
 namespace {
 
 constexpr Flag kFlags[] = {
     {"--in", "FILE", "the JSON report that a citation such as ev1:ab12cd#findings/3 points into", ""},
+    kColor,
 };
+
+std::vector<std::string> names() {
+  std::vector<std::string> out;
+  for (const auto& [id, rule] : rules::catalog()) out.push_back(id);
+  for (const policy::Kind* kind : policy::kinds()) out.emplace_back(kind->name);
+  return out;
+}
 
 int run(Session& session) {
   const Arguments& arguments = session.arguments();
@@ -45,6 +55,9 @@ const Command explain_command{"explain",
                               "Examples:\n  steelyard explain GGF001\n  steelyard explain no_path\n"
                               "  steelyard explain 'ev1:ab12cd#findings/3' --in report.json",
                               kFlags,
-                              run};
+                              run,
+                              false,
+                              false,
+                              names};
 
 }  // namespace steelyard::cli

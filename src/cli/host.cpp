@@ -1,6 +1,6 @@
 #include "host/host.hpp"
 
-#include <filesystem>
+#include <array>
 
 #include "cli/gather.hpp"
 
@@ -10,11 +10,13 @@ namespace {
 constexpr Flag kFlags[] = {kFailOn};
 
 int run(Session& session) {
+  const auto targets = session.targets(session.arguments().positional);
+  if (!targets) return session.failed(targets.error());
+  auto matcher = session.matcher();
+  if (!matcher) return session.failed(matcher.error());
   std::vector<std::string> models;
-  for (const std::string& name : session.arguments().positional) {
-    const auto target = scan::resolve(name, session.environment());
-    if (!target) return session.failed(target.error());
-    for (const auto& file : target->files) {
+  for (const scan::Target& target : *targets) {
+    for (const auto& file : target.files) {
       if (!file.path.empty()) models.push_back(file.path.string());
     }
   }
@@ -22,13 +24,15 @@ int run(Session& session) {
   record.run = {format_time(session.environment().now()), 0, {}, "none"};
   report::Report report = session.report("host", "this machine");
   report.records.push_back(std::move(record));
-  if (!session.deliver(report)) return kError;
-  const int exit = exit_for(report.records, session.arguments());
-  if (exit != kClean) return exit;
+  report.origins.emplace_back("this machine");
+  accept(report, 0, *matcher, nullptr);
+  session.warn(matcher->notes(std::array{Layer::infrastructure}));
+  report.exit = exit_for(report);
   for (const Fact& fact : report.records.front().found.facts) {
-    if (fact.key.starts_with("host.check.") && fact.value["state"].string() == "unknown") return kUndetermined;
+    if (report.exit == kClean && fact.key.starts_with("host.check.") && fact.value["state"].string() == "unknown")
+      report.exit = kUndetermined;
   }
-  return kClean;
+  return session.deliver(std::move(report));
 }
 
 }  // namespace
@@ -40,6 +44,7 @@ const Command host_command{"host",
                            "With models: also who else may write their files.\n\nExamples:\n  steelyard host\n  "
                            "steelyard host model.gguf --format json",
                            kFlags,
-                           run};
+                           run,
+                           true};
 
 }  // namespace steelyard::cli

@@ -12,7 +12,9 @@ namespace {
 constexpr Flag kFlags[] = {
     {"--from", "CONTEXT", "the built-in context to start from (default: offline-chat)", ""},
     {"--profile", "PROFILE", "the requirements to start from (default: business)", "personal,business,regulated"},
+    {"--settings", "", "write steelyard.toml too: defaults of flags, and findings that you accept", ""},
     {"--force", "", "overwrite files that exist", ""},
+    kQuiet,
 };
 
 Result<bool> write(const std::string& path, const std::string& source, bool force) {
@@ -40,6 +42,9 @@ int run(Session& session) {
   const std::string profile = arguments.value("profile", "business");
   if (const auto done = write("require.toml", "profiles/" + profile + ".toml", force); !done)
     return session.failed(done.error());
+  if (arguments.has("settings")) {
+    if (const auto done = write("steelyard.toml", "settings.toml", force); !done) return session.failed(done.error());
+  }
   if (!arguments.has("quiet"))
     fmt::print(
         "wrote context.toml (your deployment) and require.toml (what must hold)\nnext: steelyard vet MODEL --context "

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "cli/gather.hpp"
 #include "cli/models.hpp"
 
 namespace steelyard::cli {
 namespace {
 
+constexpr Flag kFlags[] = {kListFormat, kColor, kNoCache};
 constexpr std::size_t kMostVerdicts = 500;
 
 json::Value document(const Models& here) {
@@ -70,7 +72,7 @@ const Command ls_command{"ls",
                          "",
                          "Nothing is read but names, sizes and lists of files. Exit code 3: no model is here.\n\n"
                          "Examples:\n  steelyard ls\n  steelyard ls --format json",
-                         {},
+                         kFlags,
                          run};
 
 }  // namespace steelyard::cli

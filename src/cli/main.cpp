@@ -11,7 +11,14 @@ int main(int argc, char** argv) {
   try {
     cli::Parsed parsed = cli::parse(argc, argv);
     if (parsed.command == nullptr) return parsed.exit;
-    cli::Session session(std::move(parsed.arguments));
+    const cli::ProcessEnvironment environment;
+    auto settings = cli::settle(*parsed.command, parsed.arguments, environment);
+    if (!settings) {
+      fmt::print(stderr, "steelyard: {}\n", settings.error().message);
+      return cli::kError;
+    }
+    if (parsed.arguments.has("show-settings")) return cli::show(*parsed.command, *settings, parsed.arguments);
+    cli::Session session(std::move(parsed.arguments), std::move(*settings));
     return parsed.command->run(session);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "steelyard: out of memory\n");

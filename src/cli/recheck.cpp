@@ -6,6 +6,8 @@
 namespace steelyard::cli {
 namespace {
 
+constexpr Flag kFlags[] = {kQuiet};
+
 // The verdict documents in a file: one, or those of a report.
 Result<std::vector<json::Value>> documents_in(const std::string& path) {
   SY_TRY(const std::string text, io::read_text(path, u64{256} << 20));
@@ -29,8 +31,17 @@ Result<bool> same(const json::Value& document) {
     records.push_back(std::move(record));
   }
   SY_TRY(const policy::Requirements requirements, policy::decode_requirements(inputs["requirements"]));
-  const policy::Inputs again{records, inputs["context"]["name"].string(), inputs["context"]["digest"].string(),
-                             &requirements, inputs["now"].integer()};
+  std::vector<accept::Accepted> accepted;
+  for (const json::Value& encoded : inputs["accepted"].array()) {
+    SY_TRY(accept::Accepted one, accept::decode(encoded));
+    accepted.push_back(std::move(one));
+  }
+  const policy::Inputs again{records,
+                             inputs["context"]["name"].string(),
+                             inputs["context"]["digest"].string(),
+                             &requirements,
+                             inputs["now"].integer(),
+                             accepted};
   return json::canonical(policy::encode(policy::evaluate(again))) == json::canonical(document["verdict"]);
 }
 
@@ -63,7 +74,7 @@ const Command recheck_command{
     "VERDICT",
     "VERDICT is a verdict or the JSON report of `steelyard vet`. Exit 1 when the records don't lead to it.\n"
     "python/steelyard_recheck.py does the same, independently.\n\nExample:\n  steelyard recheck report.json",
-    {},
+    kFlags,
     run};
 
 }  // namespace steelyard::cli

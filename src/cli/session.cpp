@@ -35,6 +35,48 @@ i64 ProcessEnvironment::now() const {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+Result<std::vector<scan::Target>> Session::targets(const std::vector<std::string>& names) {
+  std::vector<scan::Target> out;
+  for (const std::string& name : names) {
+    SY_TRY(scan::Target target, scan::resolve(name, environment_));
+    out.push_back(std::move(target));
+  }
+  if (settings_.file.empty() || settings_.named) return out;
+  const std::filesystem::path folder = settings_.file.parent_path();
+  for (const scan::Target& target : out) {
+    std::error_code error;
+    const std::string named = target.name.starts_with("oci:") ? target.name.substr(4) : target.name;
+    const auto within = folder.lexically_relative(std::filesystem::canonical(named, error));
+    bool inside = !error && !within.empty() && *within.begin() != "..";
+    for (const scan::TargetFile& file : target.files) inside = inside || file.path.parent_path() == folder;
+    if (!inside) continue;
+    warnings_.push_back(fmt::format(
+        "steelyard.toml is not used: it lies with what is examined ({}), which can't speak for itself; --config names "
+        "it explicitly",
+        text::display(target.name, 120)));
+    forget_file(settings_, arguments_);
+    break;
+  }
+  return out;
+}
+
+Result<accept::Matcher> Session::matcher() const {
+  std::optional<accept::Baseline> baseline;
+  if (arguments_.has("baseline")) {
+    if (arguments_.has("no-hash"))
+      return fail(ErrorCode::usage, "--baseline needs digests, which --no-hash leaves out");
+    const std::string file = arguments_.value("baseline");
+    SY_TRY(const std::string content, io::read_text(file, u64{64} << 20));
+    SY_TRY(baseline, accept::read_baseline(content, file));
+  }
+  return accept::Matcher(settings_.ignores, settings_.file.parent_path(), "steelyard.toml", std::move(baseline),
+                         environment_.now());
+}
+
+void Session::note(const std::string& text, std::size_t quiet) const {
+  if (arguments_.count("quiet") < quiet) fmt::print(stderr, "note: {}\n", text);
+}
+
 Result<scan::Services> Session::services() {
   const std::string wanted = arguments_.value("sandbox", "best");
   const auto mode = wanted == "strict" ? sandbox::Mode::strict
@@ -50,11 +92,8 @@ Result<scan::Services> Session::services() {
       services.store = store_.get();
     }
   }
-  if (::isatty(STDERR_FILENO) == 1 && !arguments_.has("quiet")) {
-    services.progress = [this, started = milliseconds()](u64 done, u64 total) {
-      if (milliseconds() - started > 500) progress(done, total);
-    };
-  }
+  if (::isatty(STDERR_FILENO) == 1 && !arguments_.has("quiet") && arguments_.value("progress", "auto") == "auto")
+    services.progress = [this, started = milliseconds()](u64 done, u64 total) { progress(started, done, total); };
   return services;
 }
 
@@ -85,18 +124,22 @@ void Session::keep(const json::Value& documents) {
   const evidence::History history(data / "verdicts");
   for (const json::Value& document : documents.array()) {
     if (const auto kept = history.put(document); !kept) {
-      fmt::print(stderr, "note: the verdict is not kept: {}\n", kept.error().message);
+      note("the verdict is not kept: " + kept.error().message);
       return;
     }
   }
 }
 
-void Session::progress(u64 done, u64 total) {
+void Session::progress(i64 started, u64 done, u64 total) {
   const i64 now = milliseconds();
   i64 last = progress_shown_;
+  if (now - started < 500) return;
   if (done < total && (now - last < 100 || !progress_shown_.compare_exchange_strong(last, now))) return;
-  fmt::print(stderr, "\r\033[Kreading {} of {} ({}%)", text::human_bytes(done), text::human_bytes(total),
-             total == 0 ? 100 : done * 100 / total);
+  const u64 rate = done * 1000 / static_cast<u64>(now - started);
+  const u64 left = rate == 0 ? 0 : (total - std::min(done, total)) / rate;
+  fmt::print(stderr, "\r\033[Kreading {} of {} ({}%), {}/s, {} left", text::human_bytes(done), text::human_bytes(total),
+             total == 0 ? 100 : done * 100 / total, text::human_bytes(rate),
+             left >= 60 ? fmt::format("{} min {:02} s", left / 60, left % 60) : fmt::format("{} s", left));
   if (done >= total) fmt::print(stderr, "\r\033[K");
   std::fflush(stderr);
 }
@@ -122,6 +165,7 @@ report::Report Session::report(std::string command, std::string target) const {
   report.target = std::move(target);
   report.tool = STEELYARD_VERSION;
   report.now = environment_.now();
+  report.fail_on = parse_severity(arguments_.value("fail-on", "high"));
   return report;
 }
 
@@ -133,41 +177,37 @@ bool Session::color(int descriptor) const {
   return ::isatty(descriptor) == 1 && environment_.variable("TERM").value_or("dumb") != "dumb";
 }
 
-bool Session::deliver(const report::Report& report) {
-  const bool verbose = arguments_.has("verbose");
-  std::vector<std::pair<std::string, const report::Renderer*>> files;
+void Session::warn(std::vector<std::string> texts) {
+  for (std::string& text : texts) warnings_.push_back(std::move(text));
+}
+
+int Session::deliver(report::Report report) {
+  report.notes.insert(report.notes.end(), warnings_.begin(), warnings_.end());
+  // On a terminal the text below says the same.
+  const bool seen =
+      !arguments_.has("quiet") && arguments_.value("format", "text") == "text" && ::isatty(STDOUT_FILENO) == 1;
+  if (!seen) {
+    for (const std::string& text : warnings_) note(text);
+  }
+  const report::Style in_file{
+      .columns = 100, .verbose = arguments_.has("verbose"), .show_accepted = arguments_.has("show-suppressed")};
   for (const std::string& path : arguments_.all("output")) {
-    const report::Renderer* renderer = report::for_path(path);
-    if (renderer == nullptr) {
-      std::string endings;
-      for (const auto* known : report::all())
-        endings += fmt::format("{}{}", endings.empty() ? "" : ", ", known->extension);
-      (void)failed({ErrorCode::usage, fmt::format("--output {}: its ending names no format; expected one of {}",
-                                                  text::display(path), endings)});
-      return false;
-    }
-    files.emplace_back(path, renderer);
+    const auto written = io::write_atomically(path, report::for_path(path)->render(report, in_file));
+    if (!written) return failed(written.error());
   }
-  for (const auto& [path, renderer] : files) {
-    const auto written =
-        io::write_atomically(path, renderer->render(report, {.color = false, .columns = 100, .verbose = verbose}));
-    if (!written) {
-      (void)failed(written.error());
-      return false;
-    }
-  }
-  if (arguments_.has("quiet")) return true;
+  if (arguments_.has("quiet")) return report.exit;
   const report::Renderer* renderer = report::find(arguments_.value("format", "text"));
   const std::string text = renderer->render(report, style());
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    (void)failed({ErrorCode::io, "standard output: the report could not be written"});
-    return false;
-  }
-  return true;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    return failed({ErrorCode::io, "standard output: the report could not be written"});
+  return report.exit;
 }
 
 report::Style Session::style() const {
-  return {.color = color(STDOUT_FILENO), .columns = columns(), .verbose = arguments_.has("verbose")};
+  return {.color = color(STDOUT_FILENO),
+          .columns = columns(),
+          .verbose = arguments_.has("verbose"),
+          .show_accepted = arguments_.has("show-suppressed")};
 }
 
 int Session::failed(const Error& error) const {

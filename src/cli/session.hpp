@@ -4,8 +4,9 @@
 #include <atomic>
 #include <memory>
 
+#include "accept/matcher.hpp"
 #include "base/environment.hpp"
-#include "cli/command.hpp"
+#include "cli/settings.hpp"
 #include "evidence/history.hpp"
 #include "evidence/store.hpp"
 #include "io/digest_cache.hpp"
@@ -23,10 +24,18 @@ class ProcessEnvironment final : public Environment {
 
 class Session {
  public:
-  explicit Session(Arguments arguments) : arguments_(std::move(arguments)) {}
+  Session(Arguments arguments, Settings settings)
+      : arguments_(std::move(arguments)), settings_(std::move(settings)), warnings_(std::move(settings_.notes)) {}
 
   const Arguments& arguments() const { return arguments_; }
   const Environment& environment() const { return environment_; }
+
+  // What the names stand for. A settings file within or beside one of them isn't used: ask for anything that
+  // may be set there only afterwards.
+  Result<std::vector<scan::Target>> targets(const std::vector<std::string>& names);
+
+  // Who accepts findings in this run: the settings file's [[ignore]] and --baseline.
+  Result<accept::Matcher> matcher() const;
 
   // Starts the sandbox and opens the caches; call before any thread exists.
   Result<scan::Services> services();
@@ -36,9 +45,9 @@ class Session {
 
   // A report about `target`, ready to be filled.
   report::Report report(std::string command, std::string target) const;
-  // Renders to standard output and to every --output file. False, with a message printed, when a
-  // file could not be written or its ending names no format.
-  bool deliver(const report::Report& report);
+  // Renders to standard output and to every --output file; returns the report's exit code, or kError, with a
+  // message printed, when one could not be written.
+  int deliver(report::Report report);
 
   // What earlier runs remember, to look at only: digests of files, and verdicts, newest first.
   io::DigestCache digests() const;
@@ -46,6 +55,12 @@ class Session {
 
   // Keeps verdict documents for later runs, unless --no-cache; says when it can't.
   void keep(const json::Value& documents);
+
+  // Something that the user should know, on standard error and in the report.
+  void warn(std::vector<std::string> texts);
+
+  // "note: …" on standard error, unless --quiet was given `quiet` times or more.
+  void note(const std::string& text, std::size_t quiet = 2) const;
 
   // For text on standard output.
   report::Style style() const;
@@ -57,9 +72,11 @@ class Session {
   // $<variable>/steelyard, or ~/<fallback>/steelyard; empty when there is no home.
   std::filesystem::path folder(const std::string& variable, const std::string& fallback) const;
   bool color(int descriptor) const;
-  void progress(u64 done, u64 total);
+  void progress(i64 started, u64 done, u64 total);
 
   Arguments arguments_;
+  Settings settings_;
+  std::vector<std::string> warnings_;
   ProcessEnvironment environment_;
   std::unique_ptr<sandbox::Zygote> zygote_;
   std::unique_ptr<io::DigestCache> digests_;

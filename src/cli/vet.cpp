@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "cli/gather.hpp"
 
@@ -11,14 +12,18 @@ namespace {
 
 constexpr Flag kFlags[] = {
     {"-c,--context", "CONTEXT", "a built-in context or a context.toml; repeatable; without it all built-in ones", "",
-     true},
-    {"--profile", "PROFILE", "what must hold (default: business)", "personal,business,regulated"},
-    {"--require", "FILE", "a require.toml instead of a profile", ""},
-    {"--conditions-ok", "", "exit 0 when fit with conditions", ""},
+     true, true},
+    {"--profile", "PROFILE", "what must hold (default: business)", "personal,business,regulated", false, true},
+    {"--require", "FILE", "a require.toml instead of a profile", "", false, true},
+    {"--conditions-ok", "", "exit 0 when fit with conditions", "", false, true},
+    kBaseline,
     kNoHash,
     kRehash,
     kTensorDigests,
     kJobs,
+    kSandbox,
+    kNoCache,
+    kProgress,
 };
 
 int exit_for(policy::Decision decision, bool conditions_ok) {
@@ -36,9 +41,14 @@ int exit_for(policy::Decision decision, bool conditions_ok) {
 }
 
 int run(Session& session) {
+  auto targets = session.targets(session.arguments().positional);
+  if (!targets) return session.failed(targets.error());
   const Arguments& arguments = session.arguments();
   vet::Request request;
-  request.target = arguments.positional.front();
+  request.target = std::move(targets->front());
+  auto matcher = session.matcher();
+  if (!matcher) return session.failed(matcher.error());
+  request.matcher = &*matcher;
   const auto options = session.scan_options();
   if (!options) return session.failed(options.error());
   request.scan = *options;
@@ -57,16 +67,19 @@ int run(Session& session) {
   if (!outcome) return session.failed(outcome.error());
 
   // About this run, not about the model: a report is the same whether its evidence was reused or not.
-  if (!arguments.has("quiet")) {
-    for (const std::string& note : outcome->notes) fmt::print(stderr, "note: {}\n", note);
-  }
-  report::Report report = session.report("vet", request.target);
+  for (const std::string& note : outcome->notes) session.note(note, 1);
+  report::Report report = session.report("vet", request.target.name);
   report.records = std::move(outcome->records);
   report.verdicts = std::move(outcome->verdicts);
   report.documents = std::move(outcome->documents);
   report.matrix = matrix;
+  report.accepted = std::move(outcome->accepted);
+  // Acceptances don't touch what is asked of the other layers.
+  session.warn(matcher->notes(std::array{Layer::model}));
+  report.origins = {origin_of(request.target), ""};
+  for (const context::Context& context : request.contexts) report.origins.push_back(context.name);
+  report.fail_on.reset();  // requirements say what fails
   session.keep(report.documents);
-  if (!session.deliver(report)) return kError;
 
   auto worst = policy::Decision::fit;
   for (const policy::Verdict& verdict : report.verdicts) {
@@ -78,7 +91,8 @@ int run(Session& session) {
       if (line.assessed && line.layer != Layer::integration) worst = std::max(worst, line.decision);
     }
   }
-  return exit_for(worst, arguments.has("conditions-ok"));
+  report.exit = exit_for(worst, arguments.has("conditions-ok"));
+  return session.deliver(std::move(report));
 }
 
 }  // namespace
@@ -93,6 +107,7 @@ const Command vet_command{
     "Examples:\n  steelyard vet model.gguf\n  steelyard vet model.gguf --context mail-assistant --profile regulated\n"
     "  steelyard vet model.gguf -c context.toml --require require.toml -o report.html -o report.json",
     kFlags,
-    run};
+    run,
+    true};
 
 }  // namespace steelyard::cli

@@ -57,8 +57,15 @@ class Item {
  public:
   Item(Examination& out, Fuel& fuel, const Source& source, std::string_view name, u32 artifact, u32 depth,
        std::string_view loader)
-      : out_(out), fuel_(fuel), source_(source), name_(name), artifact_(artifact), depth_(depth), loader_(loader),
-        report_(out, artifact), coverage_{artifact, source.size(), 0, {}} {}
+      : out_(out),
+        fuel_(fuel),
+        source_(source),
+        name_(name),
+        artifact_(artifact),
+        depth_(depth),
+        loader_(loader),
+        report_(out, artifact),
+        coverage_{artifact, source.size(), 0, {}} {}
   Item(const Item&) = delete;
   Item& operator=(const Item&) = delete;
 

@@ -94,6 +94,8 @@ json::Value encode(const Verdict& verdict) {
 json::Value document(const Inputs& inputs, const Verdict& verdict) {
   json::Value records = json::Array{};
   for (const evidence::Record& record : inputs.records) records.push(evidence::encode(record));
+  json::Value accepted = json::Array{};
+  for (const accept::Accepted& one : inputs.accepted) accepted.push(accept::encode(one));
   return json::Value()
       .set("schema", "steelyard/verdict/1")
       .set("verdict", encode(verdict))
@@ -101,6 +103,7 @@ json::Value document(const Inputs& inputs, const Verdict& verdict) {
                          .set("records", std::move(records))
                          .set("context", json::Value().set("name", inputs.context).set("digest", inputs.context_digest))
                          .set("requirements", inputs.requirements ? encode(*inputs.requirements) : json::Value())
+                         .set("accepted", std::move(accepted))
                          .set("now", inputs.now));
 }
 

@@ -74,6 +74,15 @@ std::vector<std::string> ids_of(const std::vector<Item>& items) {
   return ids;
 }
 
+const accept::Accepted* accepted(const Inputs& inputs, const Finding& finding, std::string_view cite) {
+  for (const accept::Accepted& one : inputs.accepted) {
+    if (one.finding != cite) continue;
+    if (one.until.empty() ? finding.severity < accept::kNeedsEnd : inputs.now < accept::end_of(one.until).value_or(0))
+      return &one;
+  }
+  return nullptr;
+}
+
 Statements statements(const std::vector<Item>& items, std::string_view key) {
   Statements out;
   for (const Item& item : items) {

@@ -34,6 +34,10 @@ struct Statements {
 Statements statements(const std::vector<Item>& items, std::string_view key);
 std::vector<std::string> cites_of(const std::vector<Statement>& statements);
 
+// Why somebody accepted the finding that `cite` names; nullptr when nobody did, when the day has passed, or when
+// it is too serious for an acceptance without an end.
+const accept::Accepted* accepted(const Inputs& inputs, const Finding& finding, std::string_view cite);
+
 // An artifact, or a whole record, that was not examined as far as `percent` asks.
 struct Shortfall {
   bool lasting = false;  // the scan finished: another one sees no more

@@ -9,6 +9,7 @@
 
 #include <span>
 
+#include "accept/accepted.hpp"
 #include "evidence/record.hpp"
 
 namespace steelyard::policy {
@@ -87,7 +88,8 @@ struct Inputs {
   std::string context;         // name
   std::string context_digest;  // sha256 of the context's canonical form; a context record must match
   const Requirements* requirements = nullptr;
-  i64 now = 0;                            // seconds since 1970
+  i64 now = 0;  // seconds since 1970
+  std::span<const accept::Accepted> accepted = {};
   std::span<const std::string> ids = {};  // of the records, in their order; evaluate() fills it
 };
 

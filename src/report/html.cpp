@@ -41,7 +41,7 @@ class Page {
         contexts();
         put_identity(w_, report_, evidence_);
         put_findings(w_, report_, evidence_);
-        put_coverage(w_, report_);
+        put_coverage(w_, report_, evidence_);
         put_records(w_, report_, evidence_);
         reproduction();
       }
@@ -96,7 +96,7 @@ class Page {
     const policy::Verdict& first = report_.verdicts.front();
     auto section = w_.open("section", {{"id", "contexts"}});
     w_.put("h2", "The same model, " + count(report_.verdicts.size(), "use", "uses"));
-    auto scroll = w_.open("div", {{"class", "scroll"}});
+    auto scroll = scrolling(w_, "Verdicts by context");
     auto table = w_.open("table", {{"class", "matrix"}});
     w_.put("caption",
            fmt::format("Held against the requirements “{}” · {}", shown(first.profile, 60), shown(first.assurance)));
@@ -246,7 +246,7 @@ class Page {
     auto fold = w_.open("details");
     w_.put("summary", verdict.rulings.size() == 1 ? "The one requirement"
                                                   : fmt::format("All {} requirements", verdict.rulings.size()));
-    auto scroll = w_.open("div", {{"class", "scroll"}});
+    auto scroll = scrolling(w_, "Requirements for " + shown(verdict.context, 60));
     auto table = w_.open("table", {{"class", "requirements"}});
     w_.put("caption", "Requirements of “" + shown(verdict.profile, 60) + "” in their order");
     {

@@ -78,7 +78,42 @@ void put_rule(html::Writer& w, const Report& report, const Evidence& evidence, c
   put_references(w, *rule);
 }
 
+void put_accepted(html::Writer& w, const Report& report, const Evidence& evidence, const std::vector<Place>& places) {
+  if (places.empty()) return;
+  auto scroll = scrolling(w, "Accepted findings");
+  auto table = w.open("table", {{"class", "accepted"}});
+  w.put("caption", "Findings that somebody accepted; they stay in the records");
+  {
+    auto head = w.open("thead");
+    auto row = w.open("tr");
+    for (const std::string_view title : {"Rule", "Severity", "What", "Reason", "Until"})
+      w.put("th", title, {{"scope", "col"}});
+  }
+  auto body = w.open("tbody");
+  fitting(
+      w, report, "tr", places, kFindingsMark, kMostRows,
+      [&](const Place& place) {
+        const Finding& f = report.records[place.record].found.findings[place.index];
+        const accept::Accepted& why = *evidence.accepted(place.record, place.index);
+        auto row = w.open("tr");
+        w.put("th", shown(f.rule, 20), {{"scope", "row"}});
+        w.put("td", to_string(f.severity));
+        {
+          auto cell = w.open("td");
+          w.text(shown(rules::message(f)) + " ");
+          put_citation(w, evidence, fmt::format("{}#findings/{}", evidence.ids()[place.record], place.index));
+        }
+        w.put("td", shown(why.reason) + (why.by == "baseline" ? " (baseline)" : ""));
+        w.put("td", why.until.empty() ? "for good" : why.until);
+      },
+      5);
+}
+
 }  // namespace
+
+html::Writer::Element scrolling(html::Writer& w, std::string label) {
+  return w.open("div", {{"class", "scroll"}, {"role", "group"}, {"tabindex", "0"}, {"aria-label", std::move(label)}});
+}
 
 void put_citation(html::Writer& w, const Evidence& evidence, std::string_view citation) {
   const auto cited = evidence.find(citation);
@@ -105,8 +140,8 @@ void put_identity(html::Writer& w, const Report& report, const Evidence& evidenc
   auto section = w.open("section", {{"id", "identity"}});
   w.put("h2", "Identity and facts");
   draw_types(w, report);
-  auto scroll = w.open("div", {{"class", "scroll"}});
-  auto table = w.open("table");
+  auto scroll = scrolling(w, "Identity and facts");
+  auto table = w.open("table", {{"class", "facts"}});
   w.put("caption",
         "What is known, and who says so: verified means computed from the bytes; claimed means somebody says so");
   {
@@ -137,9 +172,20 @@ void put_findings(html::Writer& w, const Report& report, const Evidence& evidenc
   std::vector<std::pair<std::string, std::vector<Place>>> rules;
   std::map<std::string, std::size_t> index;
   std::size_t total = 0;
+  std::size_t not_selected = 0;
+  std::vector<Place> accepted;
   for (std::size_t r = 0; r < report.records.size(); ++r) {
     const auto& findings = report.records[r].found.findings;
-    for (std::size_t i = 0; i < findings.size(); ++i, ++total) {
+    for (std::size_t i = 0; i < findings.size(); ++i) {
+      if (!report.selection.wants(findings[i])) {
+        ++not_selected;
+        continue;
+      }
+      if (evidence.accepted(r, i) != nullptr) {
+        accepted.push_back({r, i});
+        continue;
+      }
+      ++total;
       const std::string key = std::string(to_string(findings[i].severity)) + findings[i].rule;
       const auto [found, fresh] = index.emplace(key, rules.size());
       if (fresh) rules.emplace_back(findings[i].rule, std::vector<Place>());
@@ -148,8 +194,12 @@ void put_findings(html::Writer& w, const Report& report, const Evidence& evidenc
   }
   auto section = w.open("section", {{"id", "findings"}});
   w.put("h2", "Findings");
+  if (not_selected > 0)
+    w.put("p", fmt::format("{} not selected in this run.", count(not_selected, "finding was", "findings were")));
   if (total == 0) {
-    w.put("p", "No rule fired in what was examined. That isn't a proof: see the coverage below.");
+    w.put("p", accepted.empty() ? "No rule fired in what was examined. That isn't a proof: see the coverage below."
+                                : "Every finding was accepted, see below.");
+    put_accepted(w, report, evidence, accepted);
     return;
   }
   std::ranges::stable_sort(rules, std::ranges::greater(), [&](const auto& entry) {
@@ -160,15 +210,16 @@ void put_findings(html::Writer& w, const Report& report, const Evidence& evidenc
                          count(rules.size(), "rule", "rules")));
   fitting(w, report, "p", rules, kFindingsMark, kMostRows,
           [&](const auto& entry) { put_rule(w, report, evidence, entry.first, entry.second); });
+  put_accepted(w, report, evidence, accepted);
 }
 
-void put_coverage(html::Writer& w, const Report& report) {
-  std::vector<Examined> files = examined(report);
+void put_coverage(html::Writer& w, const Report& report, const Evidence& evidence) {
+  std::vector<Examined> files = examined(report, evidence);
   std::erase_if(files, [](const Examined& item) { return item.bytes == 0 && item.gaps.empty(); });
   if (files.empty()) return;
   auto section = w.open("section", {{"id", "coverage"}});
   w.put("h2", "Coverage");
-  auto scroll = w.open("div", {{"class", "scroll"}});
+  auto scroll = scrolling(w, "Coverage");
   auto table = w.open("table");
   w.put("caption", "What was examined. Bytes that nothing examined are unknown, not clean");
   {
@@ -201,7 +252,7 @@ void put_records(html::Writer& w, const Report& report, const Evidence& evidence
   if (report.records.empty()) return;
   auto section = w.open("section", {{"id", "evidence"}});
   w.put("h2", "Evidence");
-  auto scroll = w.open("div", {{"class", "scroll"}});
+  auto scroll = scrolling(w, "Records");
   auto table = w.open("table", {{"class", "records"}});
   w.put("caption", "The records behind every sentence above. An id is the SHA-256 of the record's statement");
   {

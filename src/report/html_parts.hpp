@@ -41,12 +41,15 @@ void fitting(html::Writer& w, const Report& report, html::Name tag, const Items&
   }
 }
 
+// Around a table that may be wider than the screen: the keyboard can reach it to scroll.
+html::Writer::Element scrolling(html::Writer& w, std::string label);
+
 // A link to the record that a citation is from.
 void put_citation(html::Writer& w, const Evidence& evidence, std::string_view citation);
 
 void put_identity(html::Writer& w, const Report& report, const Evidence& evidence);
 void put_findings(html::Writer& w, const Report& report, const Evidence& evidence);
-void put_coverage(html::Writer& w, const Report& report);
+void put_coverage(html::Writer& w, const Report& report, const Evidence& evidence);
 void put_records(html::Writer& w, const Report& report, const Evidence& evidence);
 
 // Source, model, tool: the paths that a context forbids; `number` makes ids unique on the page.

@@ -1,7 +1,8 @@
-// The report for programs: schema steelyard/report/1, the records and verdicts whole.
+// The report for programs: schema steelyard/report/1 (data/schemas/report-1.json), the records and verdicts
+// whole.
 //
-// A verdict document that the caller hands over carries its own inputs, so that `steelyard recheck`
-// can re-derive it from that document alone; it's passed on byte for byte. Deterministic: no clock,
+// A verdict document carries its own inputs, so that `steelyard recheck` can re-derive it from that document
+// alone; it's passed on byte for byte. Deterministic: no clock,
 // members in a fixed order. Tested by tests/unit/report_test.cpp.
 #include "base/environment.hpp"
 #include "base/text.hpp"
@@ -11,13 +12,10 @@ namespace steelyard::report {
 namespace {
 
 std::string render(const Report& report, const Style&) {
-  json::Value verdicts = report.documents;
-  if (!verdicts.is_array() || verdicts.array().empty()) {
-    verdicts = json::Array{};
-    for (const auto& verdict : report.verdicts) verdicts.push(policy::encode(verdict));
-  }
   json::Value records = json::Array{};
   for (const auto& record : report.records) records.push(evidence::encode(record));
+  json::Value accepted = json::Array{};
+  for (const auto& one : report.accepted) accepted.push(accept::encode(one));
   json::Value notes = json::Array{};
   for (const auto& note : report.notes) notes.push(text::to_value(note));
   return json::pretty(json::Value()
@@ -26,9 +24,11 @@ std::string render(const Report& report, const Style&) {
                           .set("command", report.command)
                           .set("target", text::to_value(report.target))
                           .set("at", format_time(report.now))
-                          .set("verdicts", std::move(verdicts))
+                          .set("verdicts", report.documents)
                           .set("records", std::move(records))
-                          .set("notes", std::move(notes))) +
+                          .set("accepted", std::move(accepted))
+                          .set("notes", std::move(notes))
+                          .set("exit", report.exit)) +
          "\n";
 }
 

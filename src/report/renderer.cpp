@@ -6,6 +6,12 @@
 
 namespace steelyard::report {
 
+bool Selection::wants(const Finding& finding) const {
+  const auto begins = [&](const std::string& prefix) { return finding.rule.starts_with(prefix); };
+  return finding.severity >= least && (only.empty() || std::ranges::any_of(only, begins)) &&
+         std::ranges::none_of(without, begins);
+}
+
 const Renderer* find(std::string_view id) {
   const auto found = std::ranges::find(all(), id, [](const Renderer* r) { return r->id; });
   return found == all().end() ? nullptr : *found;

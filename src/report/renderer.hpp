@@ -2,6 +2,7 @@
 // `extern const Renderer <stem>_renderer`; CMake generates the registry from the file names.
 #pragma once
 
+#include "accept/accepted.hpp"
 #include "policy/verdict.hpp"
 
 namespace steelyard::report {
@@ -10,6 +11,16 @@ struct Style {
   bool color = false;
   u32 columns = 100;
   bool verbose = false;
+  bool show_accepted = false;
+};
+
+// Which findings a run asked for. The others stay in the records and are counted, no more.
+struct Selection {
+  std::vector<std::string> only;     // beginnings of rule ids; empty: all
+  std::vector<std::string> without;  // beginnings of rule ids
+  Severity least = Severity::info;
+
+  bool wants(const Finding& finding) const;
 };
 
 // Everything a report may show. Views of records; owned by the caller.
@@ -23,6 +34,13 @@ struct Report {
   bool matrix = false;                    // no context was named: show all of them, first
   std::vector<std::string> notes;         // about the run: "2 files were read from the cache"
   json::Value documents = json::Array{};  // verdict documents, for json
+  // For each record, as the user would write it: the folder that its subjects' paths begin in ("models/"),
+  // or the name of something without files ("mail-assistant"). May be shorter than `records`.
+  std::vector<std::string> origins;
+  std::vector<accept::Accepted> accepted;
+  Selection selection;
+  std::optional<Severity> fail_on = Severity::high;  // findings at or above it fail the run
+  int exit = 0;                                      // the exit code of the run
 };
 
 struct Renderer {

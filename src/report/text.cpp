@@ -26,7 +26,11 @@ constexpr std::size_t kLayerColumns = 17;
 class TextReport {
  public:
   TextReport(const Report& report, const Style& style)
-      : report_(report), evidence_(report), screen_(style), verbose_(style.verbose) {}
+      : report_(report),
+        evidence_(report),
+        screen_(style),
+        verbose_(style.verbose),
+        show_accepted_(style.show_accepted) {}
 
   std::string render() {
     if (report_.verdicts.empty()) {
@@ -38,6 +42,7 @@ class TextReport {
     } else {
       for (const auto& verdict : report_.verdicts) one(verdict);
     }
+    if (!report_.verdicts.empty()) accepted();
     for (const auto& note : report_.notes) {
       screen_.line();
       screen_.block("note: ", 6, shown(note));
@@ -202,8 +207,12 @@ class TextReport {
   void files() {
     std::array<std::size_t, 5> by_severity{};
     std::size_t quiet = 0;
-    const auto items = examined(report_);
+    std::size_t accepted = 0;
+    std::size_t not_selected = 0;
+    const auto items = examined(report_, evidence_);
     for (const Examined& item : items) {
+      accepted += item.accepted.size();
+      not_selected += item.not_selected;
       for (const std::size_t i : item.findings)
         ++by_severity[static_cast<std::size_t>(item.record->found.findings[i].severity)];
     }
@@ -212,11 +221,18 @@ class TextReport {
       if (by_severity[i] == 0) continue;
       totals += fmt::format("{}{} {}", totals.empty() ? "" : ", ", by_severity[i], to_string(static_cast<Severity>(i)));
     }
-    screen_.line("findings: " + (totals.empty() ? "none in what was examined" : totals));
+    if (totals.empty())
+      totals = accepted + not_selected == 0 ? "none in what was examined" : "no other in what was examined";
+    if (accepted > 0) totals += fmt::format(" · {} accepted", accepted);
+    if (not_selected > 0) totals += fmt::format(" · {} not selected", not_selected);
+    screen_.block("findings: ", 10, totals);
+    if (accepted > 0 && !show_accepted_)
+      screen_.block("  ", 2, "accepted ones: " + reproduce(report_, "--show-suppressed"), Paint::dim);
     for (const Examined& item : items) {
       const bool whole = item.record->status == evidence::Status::complete && item.examined == item.bytes &&
                          item.gaps.empty() && item.bytes > 0;
-      if (report_.command == "scan" && items.size() > 3 && !verbose_ && item.findings.empty() && whole) {
+      if (report_.command == "scan" && items.size() > 3 && !verbose_ && item.findings.empty() &&
+          (item.accepted.empty() || !show_accepted_) && whole) {
         ++quiet;
       } else {
         file(item);
@@ -256,23 +272,46 @@ class TextReport {
     }
   }
 
+  void finding(const evidence::Record& record, const Finding& f, const accept::Accepted* accepted = nullptr) {
+    const std::string rule = pad(shown(f.rule, 12), 8);
+    const std::string severity = pad(to_string(f.severity), 10);
+    std::string text = shown(rules::message(f));
+    const std::string place = where(record, f.artifact, f.at);
+    if (!place.empty()) text += "  " + place;
+    if (accepted != nullptr) text += "  " + acceptance(*accepted);
+    screen_.block("  " + rule + screen_.paint(accepted != nullptr ? Paint::dim : screen_.of(f.severity), severity),
+                  2 + width(rule) + width(severity), text);
+  }
+
+  // Of a verdict: what would have counted against it, had nobody accepted it.
+  void accepted() {
+    std::size_t number = 0;
+    for (const Examined& item : examined(report_, evidence_)) {
+      for (const std::size_t i : item.accepted) {
+        if (++number == 1) screen_.heading("Accepted findings");
+        if (show_accepted_ || verbose_ || number <= kMostDecisive)
+          finding(*item.record, item.record->found.findings[i], evidence_.accepted(item.number, i));
+      }
+    }
+    if (number > kMostDecisive && !show_accepted_ && !verbose_)
+      screen_.block("  ", 2,
+                    fmt::format("and {} more: {}", number - kMostDecisive, reproduce(report_, "--show-suppressed")),
+                    Paint::dim);
+  }
+
   void findings(const Examined& item) {
     const Examination& found = item.record->found;
-    if (item.findings.empty()) {
-      screen_.line(item.record->kind == "context" ? "  no scenario" : "  no finding in what was examined");
-      return;
+    if (item.findings.empty())
+      screen_.line(item.record->kind == "context"                 ? "  no scenario"
+                   : item.accepted.size() + item.not_selected > 0 ? "  no other finding in what was examined"
+                                                                  : "  no finding in what was examined");
+    if (show_accepted_) {
+      for (const std::size_t i : item.accepted)
+        finding(*item.record, found.findings[i], evidence_.accepted(item.number, i));
     }
     const std::size_t most = verbose_ ? item.findings.size() : kMostFindings;
-    for (std::size_t i = 0; i < std::min(item.findings.size(), most); ++i) {
-      const Finding& f = found.findings[item.findings[i]];
-      const std::string rule = pad(shown(f.rule, 12), 8);
-      const std::string severity = pad(to_string(f.severity), 10);
-      std::string text = shown(rules::message(f));
-      const std::string place = where(*item.record, f.artifact, f.at);
-      if (!place.empty()) text += "  " + place;
-      screen_.block("  " + rule + screen_.paint(screen_.of(f.severity), severity), 2 + width(rule) + width(severity),
-                    text);
-    }
+    for (std::size_t i = 0; i < std::min(item.findings.size(), most); ++i)
+      finding(*item.record, found.findings[item.findings[i]]);
     if (item.findings.size() > most) {
       screen_.block("  ", 2,
                     fmt::format("and {} less severe: {}", count(item.findings.size() - most, "finding", "findings"),
@@ -327,6 +366,7 @@ class TextReport {
   Evidence evidence_;
   Screen screen_;
   bool verbose_;
+  bool show_accepted_;
 };
 
 std::string render(const Report& report, const Style& style) { return TextReport(report, style).render(); }

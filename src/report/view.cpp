@@ -114,6 +114,13 @@ Evidence::Evidence(const Report& report) : report_(&report) {
     const auto differs = std::ranges::mismatch(sorted[i], sorted[i - 1]).in1 - sorted[i].begin();
     digits_ = std::max(digits_, static_cast<std::size_t>(differs) + 1 - kPrefix.size());
   }
+  for (const auto& one : report.accepted) accepted_.emplace(one.finding, &one);
+}
+
+const accept::Accepted* Evidence::accepted(std::size_t record, std::size_t finding) const {
+  if (accepted_.empty()) return nullptr;
+  const auto found = accepted_.find(fmt::format("{}#findings/{}", ids_[record], finding));
+  return found == accepted_.end() ? nullptr : found->second;
 }
 
 std::optional<Cited> Evidence::find(std::string_view citation) const {
@@ -178,6 +185,28 @@ std::string where(const evidence::Record& record, const std::optional<u32>& arti
   if (artifact && *artifact < record.found.artifacts.size()) out = shown(record.found.artifacts[*artifact].path, 120);
   if (at) out += (out.empty() ? "@" : " @") + offsets(*at);
   return out;
+}
+
+std::optional<Range> in_file(const evidence::Record& record, const std::optional<u32>& artifact,
+                             const std::optional<Range>& at) {
+  const auto& artifacts = record.found.artifacts;
+  if (!artifact || *artifact >= artifacts.size()) return at;
+  const Artifact* place = &artifacts[*artifact];
+  std::optional<Range> out = at;
+  // A parent comes before its children, so this ends.
+  for (; place->parent && *place->parent < artifacts.size(); place = &artifacts[*place->parent]) {
+    if (!out || !place->encoding.empty()) {
+      out = place->range;
+    } else {
+      out = Range{add(place->range.begin, out->begin), add(place->range.begin, out->end)};
+    }
+  }
+  return out;
+}
+
+std::string acceptance(const accept::Accepted& accepted) {
+  return fmt::format("(accepted{}{}: {})", accepted.by == "baseline" ? " by the baseline" : "",
+                     accepted.until.empty() ? "" : " until " + accepted.until, shown(accepted.reason));
 }
 
 std::vector<Decisive> decisive(std::span<const policy::Verdict> verdicts) {
@@ -257,7 +286,7 @@ std::vector<LayerView> layers(std::span<const policy::Verdict> verdicts) {
   return out;
 }
 
-std::vector<Examined> examined(const Report& report) {
+std::vector<Examined> examined(const Report& report, const Evidence& evidence) {
   std::vector<Examined> out;
   for (std::size_t number = 0; number < report.records.size(); ++number) {
     const evidence::Record& record = report.records[number];
@@ -268,6 +297,7 @@ std::vector<Examined> examined(const Report& report) {
       Examined& item = out.emplace_back();
       item.record = &record;
       item.number = number;
+      item.first = s == 0;
       item.subject = s < record.subjects.size() ? &record.subjects[s] : nullptr;
       item.path = item.subject != nullptr ? item.subject->path : record.kind;
       if (source != nullptr) item.path = source->value.string() + ":" + item.path;
@@ -283,7 +313,14 @@ std::vector<Examined> examined(const Report& report) {
       if (item.format.empty()) item.format = artifact.format;
       ++item.artifacts;
     }
-    for (std::size_t i = 0; i < found.findings.size(); ++i) owner(found.findings[i].artifact).findings.push_back(i);
+    for (std::size_t i = 0; i < found.findings.size(); ++i) {
+      Examined& item = owner(found.findings[i].artifact);
+      if (!report.selection.wants(found.findings[i])) {
+        ++item.not_selected;
+      } else {
+        (evidence.accepted(number, i) != nullptr ? item.accepted : item.findings).push_back(i);
+      }
+    }
     for (std::size_t i = 0; i < found.facts.size(); ++i) owner(found.facts[i].artifact).facts.push_back(i);
     for (const Coverage& coverage : found.coverage) {
       Examined& item = owner(coverage.artifact);

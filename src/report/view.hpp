@@ -6,6 +6,8 @@
 // Pure; thread-safe. Tested by tests/unit/report_test.cpp.
 #pragma once
 
+#include <map>
+
 #include "report/renderer.hpp"
 
 namespace steelyard::report {
@@ -42,15 +44,24 @@ class Evidence {
   // The item in words: "GGF004 …message… weights.gguf @0x1f0". Empty when it isn't in the report.
   std::string describe(std::string_view citation) const;
   const Finding* finding(const Cited& cited) const;
+  // Whether somebody accepted a finding, and why; nullptr when not.
+  const accept::Accepted* accepted(std::size_t record, std::size_t finding) const;
 
  private:
   const Report* report_;
   std::vector<std::string> ids_;
+  std::map<std::string, const accept::Accepted*, std::less<>> accepted_;  // by citation
   std::size_t digits_ = 6;
 };
 
 // "weights.pt!archive/data.pkl @0x1c": artifact and offset, as far as they are known.
 std::string where(const evidence::Record& record, const std::optional<u32>& artifact, const std::optional<Range>& at);
+// Where a place in an artifact lies in the file itself. Behind a decompressor: all of the compressed member.
+std::optional<Range> in_file(const evidence::Record& record, const std::optional<u32>& artifact,
+                             const std::optional<Range>& at);
+
+// "(accepted until 2027-01-31: reason)".
+std::string acceptance(const accept::Accepted& accepted);
 
 // One ruling that decides, with the contexts in which it does.
 struct Decisive {
@@ -75,17 +86,20 @@ std::vector<LayerView> layers(std::span<const policy::Verdict> verdicts);
 struct Examined {
   const evidence::Record* record = nullptr;
   std::size_t number = 0;  // of the record
+  bool first = true;       // of its record
   std::string path;
   std::string format;
   const evidence::Subject* subject = nullptr;
-  std::vector<std::size_t> findings;  // most severe first, then by place
+  std::vector<std::size_t> findings;  // that count: most severe first, then by place
+  std::vector<std::size_t> accepted;  // that somebody accepted
+  std::size_t not_selected = 0;       // that the run didn't ask for
   std::vector<std::size_t> facts;
   u64 bytes = 0;
   u64 examined = 0;
   std::vector<std::pair<const Artifact*, const Gap*>> gaps;
   std::size_t artifacts = 0;
 };
-std::vector<Examined> examined(const Report& report);
+std::vector<Examined> examined(const Report& report, const Evidence& evidence);
 
 // What the model calls itself and what it is: "gguf · 134.5 M parameters · 93.8 MiB".
 std::string summary(const Report& report);

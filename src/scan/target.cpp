@@ -104,6 +104,10 @@ Result<Target> resolve(const std::string& name) {
     return fail(ErrorCode::io, fmt::format("{}: expected a regular file or a directory, found {}", text::display(name),
                                            describe(type)));
   }
+  for (TargetFile& file : target.files) {
+    // Records are JSON, so a name of other bytes is kept in its escaped form.
+    if (!text::valid_utf8(file.name)) file.name = text::to_value(file.name)["escaped"].string();
+  }
   std::ranges::sort(target.files, {}, &TargetFile::name);
   return target;
 }

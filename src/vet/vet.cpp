@@ -22,7 +22,7 @@ i64 oldest_allowed(const policy::Requirements& requirements, i64 fallback) {
 }  // namespace
 
 Result<Outcome> vet(const Request& request, const scan::Services& services) {
-  SY_TRY(const scan::Target target, scan::resolve(request.target, services.environment));
+  const scan::Target& target = request.target;
   scan::Options options = request.scan;
   options.max_age = oldest_allowed(request.requirements, options.max_age);
   const i64 now = services.environment.now();
@@ -37,9 +37,12 @@ Result<Outcome> vet(const Request& request, const scan::Services& services) {
   outcome.records.push_back(std::move(scanned));
 
   std::vector<std::string> paths;
+  std::vector<std::filesystem::path> files;
   for (const scan::TargetFile& file : target.files) {
     if (!file.path.empty()) paths.push_back(file.path.string());
+    files.push_back(file.path);
   }
+  if (request.matcher != nullptr) outcome.accepted = request.matcher->look(outcome.records.front(), files, target.name);
   evidence::Record host = host::examine(services.environment, paths);
   host.run = {format_time(now), 0, {}, "none"};
   outcome.records.push_back(std::move(host));
@@ -51,8 +54,12 @@ Result<Outcome> vet(const Request& request, const scan::Services& services) {
   }
   for (std::size_t i = 0; i < request.contexts.size(); ++i) {
     const std::vector<evidence::Record> records = {outcome.records[0], outcome.records[1], outcome.records[2 + i]};
-    const policy::Inputs inputs{records, request.contexts[i].name, context::digest(request.contexts[i]),
-                                &request.requirements, std::max(now, services.environment.now())};
+    const policy::Inputs inputs{records,
+                                request.contexts[i].name,
+                                context::digest(request.contexts[i]),
+                                &request.requirements,
+                                std::max(now, services.environment.now()),
+                                outcome.accepted};
     policy::Verdict verdict = policy::evaluate(inputs);
     outcome.documents.push(policy::document(inputs, verdict));
     outcome.verdicts.push_back(std::move(verdict));

@@ -4,6 +4,7 @@
 // Tested by tests/cli/vet_test.py.
 #pragma once
 
+#include "accept/matcher.hpp"
 #include "context/context.hpp"
 #include "policy/requirements.hpp"
 #include "scan/scan.hpp"
@@ -11,16 +12,18 @@
 namespace steelyard::vet {
 
 struct Request {
-  std::string target;
+  scan::Target target;
   std::vector<context::Context> contexts;
   policy::Requirements requirements;
   scan::Options scan;
+  accept::Matcher* matcher = nullptr;  // who accepts findings; nullptr: nobody
 };
 
 struct Outcome {
   std::vector<evidence::Record> records;  // scan, host, then one per context
   std::vector<policy::Verdict> verdicts;  // in the order of the contexts
   json::Value documents = json::Array{};  // policy::document() of each
+  std::vector<accept::Accepted> accepted;
   std::vector<std::string> notes;
 };
 

@@ -1,5 +1,5 @@
 // The first implementation as a filter, for tests/oracle/recheck_test.py: one JSON object
-// {"records", "context", "requirements", "now"} a line in, its verdict document a line out.
+// {"records", "context", "requirements", "accepted", "now"} a line in, its verdict document a line out.
 #include <iostream>
 #include <string>
 
@@ -17,8 +17,17 @@ Result<json::Value> judged(const std::string& line) {
     records.push_back(std::move(record));
   }
   SY_TRY(const policy::Requirements requirements, policy::decode_requirements(given["requirements"]));
-  const policy::Inputs inputs{records, given["context"]["name"].string(), given["context"]["digest"].string(),
-                              &requirements, given["now"].integer()};
+  std::vector<accept::Accepted> accepted;
+  for (const json::Value& encoded : given["accepted"].array()) {
+    SY_TRY(accept::Accepted one, accept::decode(encoded));
+    accepted.push_back(std::move(one));
+  }
+  const policy::Inputs inputs{records,
+                              given["context"]["name"].string(),
+                              given["context"]["digest"].string(),
+                              &requirements,
+                              given["now"].integer(),
+                              accepted};
   return policy::document(inputs, policy::evaluate(inputs));
 }
 

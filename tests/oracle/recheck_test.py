@@ -10,6 +10,7 @@ import pathlib
 import random
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(os.environ.get("STEELYARD_SOURCE", pathlib.Path(__file__).parents[2]))
 BUILD = pathlib.Path(os.environ.get("STEELYARD_BUILD", ROOT / "build"))
@@ -125,7 +126,8 @@ def context(rng, calm):
 
 def requirements(rng):
     kinds = {
-        "no_findings": lambda: {"severity": rng.choice(second.SEVERITIES), "rules": some(rng, ["GGF", "IDN"], 1), "ignore": some(rng, ["GGF001"], 1)},
+        "no_findings": lambda: {"severity": rng.choice(second.SEVERITIES), "rules": some(rng, ["GGF", "IDN"], 1), "ignore": some(rng, ["GGF001"], 1),
+                                **rng.choice([{}, {}, {"accept": True}, {"accept": False}])},
         "coverage": lambda: rng.choice([{}, {"min_percent": rng.choice([1, 50, 99, 100])}]),
         "format": lambda: {"allow": rng.choice([["gguf", "safetensors"], ["GGUF"], ["safe"]])},
         "source": lambda: rng.choice([{}, {"makers": ["huggingfacetb", "acme ai"]}, {"pins": DIGESTS[:2]}, {"assurance": "signed"},
@@ -155,7 +157,12 @@ def case(seed):
         records.append(copy.deepcopy(records[0]))
         records[-1]["run"]["at"] = rng.choice(TIMES)
     rng.shuffle(records)
-    return {"records": records, "context": {"name": "c", "digest": DIGESTS[0]}, "requirements": requirements(rng), "now": NOW}
+    cites = [f'{r["id"]}#findings/{i}' for r in records for i in range(len(r["statement"]["findings"]))]
+    accepted = [{"finding": cite, "by": rng.choice(["ignore", "baseline"]), "reason": rng.choice(["known", "x" * 100, "a\u202e\""]),
+                 "until": rng.choice([None, "2027-01-31", "2026-01-31", time.strftime("%Y-%m-%d", time.gmtime(NOW)), "0000-02-29"])}
+                for cite in cites + ["ev1:" + "0" * 64 + "#findings/0"] for _ in range(rng.choice([0, 0, 1, 2]))]
+    return {"records": records, "context": {"name": "c", "digest": DIGESTS[0]}, "requirements": requirements(rng),
+            "accepted": accepted, "now": NOW}
 
 
 def evaluate(cases):
@@ -191,6 +198,7 @@ def check_order(cases, documents):
 
 def check_tampering(documents):
     """Every edited leaf of a verdict is a difference; an edited statement is refused."""
+    assert any("accepted (" in r["because"]["text"] for d in documents for r in d["verdict"]["rulings"] if r["state"] == "met")
     for document in copy.deepcopy(documents[:60]):
         for where, put in leaves(document["verdict"]):
             old = put("tampered")

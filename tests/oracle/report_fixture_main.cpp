@@ -1,5 +1,5 @@
-// report_fixture FORMAT [REPORT [COLUMNS]]: prints a made-up report, for html_test.py, for the golden
-// files (text matrix 100 > tests/report/matrix.golden) and for looking at.
+// report_fixture FORMAT [REPORT [COLUMNS]]: prints a made-up report, for the scripts in tests/report, for the
+// golden files (text matrix 100 > tests/report/matrix.golden) and for looking at.
 #include <cstdio>
 #include <cstdlib>
 
@@ -10,8 +10,10 @@ int main(int count, char** words) {
   const report::Renderer* renderer = report::find(count > 1 ? words[1] : "html");
   const auto report = fixture::by_name(count > 2 ? words[2] : "matrix");
   if (renderer == nullptr || !report) {
-    std::fputs("usage: report_fixture FORMAT [matrix|fit|undetermined|conditions|unfit|scan|hostile|flood [COLUMNS]]\n",
-               stderr);
+    std::fputs(
+        "usage: report_fixture FORMAT [matrix|fit|undetermined|conditions|unfit|scan|accepted|hostile|flood "
+        "[COLUMNS]]\n",
+        stderr);
     return 2;
   }
   const report::Style style{false, count > 3 ? static_cast<u32>(std::strtoul(words[3], nullptr, 10)) : 100, false};

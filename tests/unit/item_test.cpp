@@ -33,10 +33,9 @@ TEST(Item, ChildIsDetectedAndHasItsPlace) {
   const Format outer{"outer", "", "", "", nullptr, [](Item& item) {
                        std::vector<std::byte> content(static_cast<std::size_t>(item.size() - 3));
                        item.source().read(3, content);
-                       const auto index = item.child(MemorySource(content), {.name = "inner/model.gguf",
-                                                                             .range = {3, item.size()},
-                                                                             .encoding = {},
-                                                                             .loader = {}});
+                       const auto index = item.child(
+                           MemorySource(content),
+                           {.name = "inner/model.gguf", .range = {3, item.size()}, .encoding = {}, .loader = {}});
                        EXPECT_EQ(index, 1U);
                        item.coverage().examined = item.size();
                      }};

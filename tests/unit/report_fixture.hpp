@@ -143,6 +143,20 @@ inline report::Report scan() {
   return r;
 }
 
+// As with an [[ignore]], a baseline and --ignore HST in the folder above.
+inline report::Report accepted() {
+  auto r = scan();
+  r.records[0].found.findings.push_back(
+      {"GGF004", Severity::high, 0, Range{64, 80}, json::Value().set("key", "a|b`c")});
+  const std::string id = evidence::id(r.records[0]);
+  r.accepted = {{id + "#findings/0", "ignore", "the maker confirmed apache-2.0", "2027-01-31"},
+                {id + "#findings/2", "baseline", "known | at <adoption>", ""}};
+  r.selection.without = {"HST"};
+  r.origins = {"models/", ""};
+  r.exit = 1;
+  return r;
+}
+
 inline report::Report matrix() {
   using policy::Decision;
   auto r = base("vet");
@@ -178,6 +192,7 @@ inline report::Report hostile(std::string text = hostile_text()) {
   auto r = matrix();
   r.target = text;
   r.notes.push_back(text);
+  r.origins = {text + "/", text};
   for (auto& record : r.records) {
     for (auto& subject : record.subjects) subject.path = text;
     for (auto& artifact : record.found.artifacts) artifact.path = artifact.format = text;
@@ -204,12 +219,15 @@ inline report::Report hostile(std::string text = hostile_text()) {
     for (auto& condition : verdict.conditions) condition.id = condition.text = text;
     verdict.not_assessed.push_back(text);
   }
+  const std::string id = evidence::id(r.records[0]);
+  r.accepted = {{id + "#findings/0", "ignore", text, "2027-01-31"}};
   return r;
 }
 
 // Thousands of findings, facts, gaps, requirements and contexts.
 inline report::Report flood() {
   auto r = matrix();
+  r.accepted = accepted().accepted;
   auto& found = r.records[0].found;
   const std::string text(300, '"');
   for (int i = 0; i < 5'000; ++i) {
@@ -238,6 +256,7 @@ inline report::Report flood() {
 inline std::optional<report::Report> by_name(std::string_view name) {
   if (name == "matrix") return matrix();
   if (name == "scan") return scan();
+  if (name == "accepted") return accepted();
   if (name == "hostile") return hostile();
   if (name == "flood") return flood();
   if (name == "fit") return single(0);

@@ -40,28 +40,36 @@ bool printable(std::string_view text) {
 
 struct Golden {
   const char* file;
+  const char* format;
   const char* report;
-  u32 columns;
+  u32 columns = 100;
 };
 
 class GoldenTest : public ::testing::TestWithParam<Golden> {};
 
-// After a wanted change: report_fixture text REPORT COLUMNS > tests/report/FILE.
-TEST_P(GoldenTest, TextIsAsReviewed) {
+// After a wanted change: report_fixture FORMAT REPORT COLUMNS > tests/report/FILE.
+TEST_P(GoldenTest, IsAsReviewed) {
   const std::string path = std::string(STEELYARD_SOURCE_DIR) + "/tests/report/" + GetParam().file;
   std::ifstream file(path);
   ASSERT_TRUE(file) << path;
   std::stringstream expected;
   expected << file.rdbuf();
-  EXPECT_EQ(render("text", *fixture::by_name(GetParam().report), {false, GetParam().columns, false}), expected.str());
+  EXPECT_EQ(render(GetParam().format, *fixture::by_name(GetParam().report), {.columns = GetParam().columns}),
+            expected.str());
 }
 
-INSTANTIATE_TEST_SUITE_P(Report, GoldenTest,
-                         ::testing::Values(Golden{"matrix.golden", "matrix", 100},
-                                           Golden{"narrow.golden", "matrix", 60}, Golden{"fit.golden", "fit", 100},
-                                           Golden{"conditions.golden", "conditions", 100},
-                                           Golden{"undetermined.golden", "undetermined", 100},
-                                           Golden{"unfit.golden", "unfit", 80}));
+INSTANTIATE_TEST_SUITE_P(
+    Report, GoldenTest,
+    ::testing::Values(Golden{"matrix.golden", "text", "matrix"}, Golden{"narrow.golden", "text", "matrix", 60},
+                      Golden{"fit.golden", "text", "fit"}, Golden{"conditions.golden", "text", "conditions"},
+                      Golden{"undetermined.golden", "text", "undetermined"},
+                      Golden{"unfit.golden", "text", "unfit", 80}, Golden{"accepted.golden", "text", "accepted"},
+                      Golden{"concise.golden", "concise", "matrix"},
+                      Golden{"concise-accepted.golden", "concise", "accepted"},
+                      Golden{"jsonl.golden", "jsonl", "accepted"}, Golden{"markdown.golden", "markdown", "matrix"},
+                      Golden{"markdown-accepted.golden", "markdown", "accepted"},
+                      Golden{"junit.golden", "junit", "conditions"},
+                      Golden{"junit-accepted.golden", "junit", "accepted"}, Golden{"csv.golden", "csv", "accepted"}));
 
 TEST(TextReport, HeadlineCarriesContextAndAssurance) {
   EXPECT_TRUE(render("text", fixture::single(0))
@@ -107,7 +115,7 @@ TEST(TextReport, ColourOnlyWhenAskedForAndOnlyAsAnAddition) {
 }
 
 TEST(TextReport, EveryLineFits) {
-  for (const char* name : {"matrix", "fit", "conditions", "undetermined", "unfit", "scan", "hostile"}) {
+  for (const char* name : {"matrix", "fit", "conditions", "undetermined", "unfit", "scan", "accepted", "hostile"}) {
     for (const u32 columns : {40u, 60u, 100u, 200u}) {
       for (const auto& line : lines(render("text", *fixture::by_name(name), {false, columns, true}))) {
         EXPECT_LE(report::width(line), columns) << name << ": " << line;
@@ -159,17 +167,92 @@ TEST(TextReport, FilesWithNothingToTellAreCounted) {
   EXPECT_FALSE(has("examined whole"));
 }
 
+TEST(TextReport, WhatWasAcceptedOrNotSelectedIsCounted) {
+  const Report report = fixture::accepted();
+  const std::string brief = render("text", report);
+  EXPECT_NE(brief.find("findings: 1 high · 2 accepted · 1 not selected\n"), std::string::npos) << brief;
+  EXPECT_NE(brief.find("accepted ones: steelyard scan models/tiny-llama-Q4_K_M.gguf --show-suppressed"),
+            std::string::npos);
+  EXPECT_EQ(brief.find("IDN001"), std::string::npos);
+  const std::string full = render("text", report, {.columns = 200, .show_accepted = true});
+  EXPECT_NE(full.find("(accepted until 2027-01-31: the maker confirmed apache-2.0)"), std::string::npos) << full;
+  EXPECT_NE(full.find("(accepted by the baseline: known | at <adoption>)"), std::string::npos) << full;
+  const std::string page = render("html", report);
+  EXPECT_NE(page.find("the maker confirmed apache-2.0"), std::string::npos);
+  EXPECT_NE(page.find("1 finding was not selected in this run."), std::string::npos);
+}
+
+TEST(Formats, EveryOneKeepsHostileTextAway) {
+  Report hostile = fixture::hostile();
+  for (const auto* renderer : report::all()) {
+    if (renderer->id == "json") continue;  // keeps what a model says, escaped as JSON
+    for (const report::Style& style : {report::Style{}, report::Style{.verbose = true, .show_accepted = true}}) {
+      std::string text = renderer->render(hostile, style);
+      std::erase(text, '\r');  // RFC 4180
+      EXPECT_TRUE(printable(text)) << renderer->id;
+    }
+  }
+  // One line stays one line.
+  const std::string concise = render("concise", hostile, {.show_accepted = true});
+  hostile = fixture::hostile("x");
+  EXPECT_EQ(lines(concise).size(), lines(render("concise", hostile, {.show_accepted = true})).size());
+}
+
+TEST(Formats, EveryOneWorksForEveryReport) {
+  for (const auto* renderer : report::all()) {
+    for (const char* name : {"matrix", "fit", "scan", "accepted"}) {
+      Report report = *fixture::by_name(name);
+      EXPECT_FALSE(renderer->render(report, {}).empty()) << renderer->id << " " << name;
+      report.records.clear();
+      report.origins.clear();
+      (void)renderer->render(report, {});
+      report.verdicts.clear();
+      (void)renderer->render(report, {});
+    }
+  }
+}
+
+TEST(Formats, SpreadsheetsCalculateNothing) {
+  for (const char* attack : {"=1+1", "+1", "-1", "@SUM(A1)", " =1", "\"=1", "'=1",
+                             "\xef\xbc\x9d"
+                             "1",
+                             "\t=1", "\r=1"}) {
+    const std::string table = render("csv", fixture::hostile(attack));
+    for (std::size_t at = 0; (at = table.find(",\"", at)) != std::string::npos; at += 2) {
+      std::string_view field = std::string_view(table).substr(at + 2, 8);
+      while (field.starts_with("\"\"") || field.starts_with(" ")) field.remove_prefix(field.starts_with(" ") ? 1 : 2);
+      EXPECT_EQ(std::string_view("=+-@").find(field.empty() ? '.' : field[0]), std::string_view::npos) << field;
+    }
+  }
+}
+
+TEST(View, PlacesAreFoundInTheFile) {
+  evidence::Record record;
+  record.found.artifacts = {{std::nullopt, 0, "a.zip", "zip", {0, 1000}, {}, 1000},
+                            {0, 0, "a.zip!stored", "pickle", {100, 200}, {}, 100},
+                            {0, 0, "a.zip!packed", "tar", {200, 300}, "deflate", 5000},
+                            {2, 0, "a.zip!packed!x", "pickle", {1000, 2000}, {}, 1000},
+                            {1, 0, "a.zip!stored!y", "npy", {10, 20}, {}, 10}};
+  EXPECT_EQ(report::in_file(record, 0, Range{5, 6}), (Range{5, 6}));
+  EXPECT_EQ(report::in_file(record, 1, Range{5, 6}), (Range{105, 106}));
+  EXPECT_EQ(report::in_file(record, 1, std::nullopt), (Range{100, 200}));
+  EXPECT_EQ(report::in_file(record, 2, Range{5, 6}), (Range{200, 300}));
+  EXPECT_EQ(report::in_file(record, 3, Range{5, 6}), (Range{200, 300}));
+  EXPECT_EQ(report::in_file(record, 4, Range{5, 6}), (Range{115, 116}));
+  EXPECT_EQ(report::in_file(record, 0, std::nullopt), std::nullopt);
+  EXPECT_EQ(report::in_file(record, std::nullopt, Range{5, 6}), (Range{5, 6}));
+}
+
 TEST(JsonReport, ParsesBackWithEverything) {
   const Report report = fixture::matrix();
   const auto parsed = json::parse(render("json", report));
   ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
   std::vector<std::string> keys;
   for (const auto& [key, value] : parsed->object()) keys.push_back(key);
-  EXPECT_EQ(keys,
-            (std::vector<std::string>{"schema", "tool", "command", "target", "at", "verdicts", "records", "notes"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"schema", "tool", "command", "target", "at", "verdicts", "records",
+                                            "accepted", "notes", "exit"}));
   EXPECT_EQ((*parsed)["schema"].string(), "steelyard/report/1");
   EXPECT_EQ((*parsed)["at"].string(), format_time(report.now));
-  EXPECT_EQ((*parsed)["verdicts"].array().size(), 5u);
   ASSERT_EQ((*parsed)["records"].array().size(), 2u);
   for (std::size_t i = 0; i < 2; ++i) {
     const auto record = evidence::decode((*parsed)["records"].array()[i]);
@@ -303,6 +386,9 @@ TEST(View, WideCharactersTakeTwoColumns) {
 TEST(Renderers, AreFoundByIdAndByExtension) {
   EXPECT_EQ(report::for_path("out/report.html")->id, "html");
   EXPECT_EQ(report::for_path("report.json")->id, "json");
+  EXPECT_EQ(report::for_path("report.junit.xml")->id, "junit");
+  EXPECT_EQ(report::for_path("a.txt")->id, "text");
+  EXPECT_EQ(report::for_path("a.concise.txt")->id, "concise");
   EXPECT_EQ(report::for_path("report"), nullptr);
   EXPECT_EQ(report::find("html5"), nullptr);
 }

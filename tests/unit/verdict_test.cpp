@@ -109,14 +109,26 @@ struct World {
   Requirements requirements;
   std::string digest;
   i64 now = 0;
+  std::vector<accept::Accepted> accepted;
 
-  Verdict judge(std::span<const Record> some) const { return evaluate({some, "context", digest, &requirements, now}); }
+  Verdict judge(std::span<const Record> some) const {
+    return evaluate({some, "context", digest, &requirements, now, accepted});
+  }
   Verdict judge() const { return judge(records); }
 };
 
 World world_of(const json::Value& document) {
   World world;
-  for (const json::Value& record : document["records"].array()) world.records.push_back(record_of(record));
+  for (const json::Value& given : document["records"].array()) {
+    world.records.push_back(record_of(given));
+    const auto& findings = given["findings"].array();
+    for (std::size_t i = 0; i < findings.size(); ++i) {
+      const json::Value& accepted = findings[i]["accepted"];
+      if (accepted.is_object())
+        world.accepted.push_back({evidence::id(world.records.back()) + "#findings/" + std::to_string(i), "ignore",
+                                  accepted["reason"].string(), accepted["until"].string()});
+    }
+  }
   world.digest = document["digest"].string();
   world.now = parse_time(document["now"].string()).value_or(0);
   const auto requirements =

@@ -1,7 +1,8 @@
 // no_findings: no rule of a severity or above fired on the model's files.
 //
 // Attack resisted: a file that can't be examined has no findings either, so bytes left out leave the
-// requirement undetermined. Tested by tests/verdict/no_findings.json.
+// requirement undetermined, and so they stay when a finding about them is accepted. Tested by
+// tests/verdict/no_findings.json.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +18,9 @@ constexpr Param kParams[] = {
      .meaning = "the lowest severity that counts (default: high)"},
     {.name = "rules", .type = Param::Type::texts, .meaning = "beginnings of the rule ids that count (default: all)"},
     {.name = "ignore", .type = Param::Type::texts, .meaning = "rule ids that don't count"},
+    {.name = "accept",
+     .type = Param::Type::flag,
+     .meaning = "whether findings that a person accepted, with a reason, are left out (default: true)"},
     {.name = "min_percent",
      .type = Param::Type::integer,
      .meaning = "how much of every artifact must have been examined (default: 100)",
@@ -30,8 +34,10 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   const Severity threshold = parse_severity(requirement.params["severity"].string()).value_or(Severity::high);
   const auto prefixes = texts(requirement, "rules");
   const auto ignore = texts(requirement, "ignore");
+  const bool accepting = !requirement.params["accept"].is_bool() || requirement.params["accept"].boolean();
   std::vector<std::string> hits;
   std::vector<std::string> cites;
+  std::vector<std::string> reasons;
   std::size_t ignored = 0;
   std::size_t artifacts = 0;
   for (const Item& scan : scans) {
@@ -45,15 +51,23 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
         ++ignored;
         continue;
       }
+      std::string cite = scan.cite("findings", i);
+      if (const auto* why = accepting ? accepted(inputs, finding, cite) : nullptr) {
+        reasons.push_back(fmt::format("{}: {}", finding.rule, shown(why->reason)));
+        continue;
+      }
       hits.push_back(fmt::format("{} ({})", finding.rule, to_string(finding.severity)));
-      cites.push_back(scan.cite("findings", i));
+      cites.push_back(std::move(cite));
     }
   }
   const std::string scope =
       fmt::format("{}of severity {} or above", prefixes.empty() ? "" : fmt::format("of {} ", listing(prefixes)),
                   to_string(threshold));
-  const std::string aside =
-      ignored == 0 ? "" : fmt::format("; {} ignored by this requirement", counted(ignored, "finding"));
+  std::string aside = ignored == 0 ? "" : fmt::format("; {} ignored by this requirement", counted(ignored, "finding"));
+  if (!reasons.empty()) {
+    aside += fmt::format("; {} accepted", counted(reasons.size(), "finding"));
+    aside += fmt::format(" ({})", listing(std::move(reasons)));
+  }
   if (!hits.empty()) {
     const std::size_t number = hits.size();
     return unmet(fmt::format("{} {}: {}{}", counted(number, "finding"), scope, listing(std::move(hits)), aside),
