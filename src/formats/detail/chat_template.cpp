@@ -36,7 +36,10 @@ class Checker {
       return false;
     }
     for (u32 i = 0; i < tree->nodes.size(); ++i) node(*tree, i);
-    Judge judge;
+    const bool names_tools = std::ranges::any_of(tree->nodes, [&](const jinja::Node& one) {
+      return one.kind == jinja::Kind::literal && one.constant == jinja::Constant::text && tree->text(one) == "tool";
+    });
+    Judge judge(names_tools);
     const Explored explored = explore(*tree, judge);
     report(*tree, judge, explored);
     if (!explored.complete) return give_up("it takes more work than is done");

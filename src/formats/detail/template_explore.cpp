@@ -68,6 +68,8 @@ class Explorer {
 
   void try_shape(Shape shape, const Probe& probe) {
     if (spent()) return;
+    if (!judge_.takes_system() && shape.turns.size() > 1 && shape.turns[0].role == Role::system)
+      shape.turns.erase(shape.turns.begin());
     if (judge_.parts_only()) {
       for (Turn& turn : shape.turns) {
         if (turn.role != Role::tool && turn.body == Body::text) turn.body = Body::parts;

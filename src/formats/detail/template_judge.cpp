@@ -34,10 +34,17 @@ std::optional<Role> role_of(std::string_view word) {
 
 // What models are made to begin with before they reason.
 bool about_reasoning(std::string_view text) {
-  const std::string low = text::lower(text);
-  return std::ranges::any_of(
-      std::array<std::string_view, 6>{"think", "thought", "reasoning", "analysis", "commentary", "reflect"},
-      [&](std::string_view word) { return low.contains(word); });
+  const std::string low = text::lower(without_markers(text));
+  for (std::string_view rest = low; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (words(line) > 0 && std::ranges::none_of(std::array<std::string_view, 6>{"think", "thought", "reasoning",
+                                                                                "analysis", "commentary", "reflect"},
+                                                [&](std::string_view word) { return line.contains(word); }))
+      return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -141,13 +148,16 @@ std::vector<Judge::Opener> Judge::openers(const Rendered& rendered, const std::v
 }
 
 std::string Judge::spelled(const Rendered& rendered, const Opener& opener) {
-  const std::size_t from = opener.begin < 6 ? 0 : opener.begin - 6;
+  // A word is told by the marker before it; a marker by itself.
+  const bool marker = rendered.text[opener.begin] == '<' || rendered.text[opener.begin] == '[';
+  const std::size_t from = marker ? opener.begin : opener.begin < 6 ? 0 : opener.begin - 6;
   return rendered.text.substr(from, opener.end - from);
 }
 
 void Judge::learn(const Rendered& rendered) {
   if (rendered.stop != jinja::Stop::finished) return;
   finished_ = true;
+  takes_system_ = takes_system_ || rendered.shape->turns.front().role == Role::system;
   const auto parts = pieces(rendered);
   for (const Piece& piece : parts) {
     if (piece.origin->what != Origin::What::content) continue;
@@ -288,9 +298,10 @@ void Judge::content(const Rendered& rendered, const Probe& probe, const std::vec
     }
     const bool only_marker = marker && (lost == bare_constant || lost == bare_constant + bare_constant);
     if (marker && !only_marker) return issue("TPL019", "cut");
-    const bool unsupported = whole && !shows_[role] && turn.role != Role::user;
+    const bool unsupported = whole && !shows_[role] && turn.role != Role::user && turn.role != Role::assistant;
     if (!only_marker && !unsupported) issue(base, whole ? "dropped" : "cut");
     if (unsupported && turn.role == Role::system) issue("TPL017", "dropped");
+    if (unsupported && turn.role == Role::tool && names_tools_) issue("TPL021", "dropped");
   }
   if (changed && !marker) issue(base == "TPL010" ? "TPL011" : base, "rewritten");
   if (again) issue(base == "TPL010" ? "TPL012" : base, "repeated");

@@ -33,6 +33,9 @@ struct Literal {
 
 class Judge {
  public:
+  // `names_tools`: the template knows messages with results of tools.
+  explicit Judge(bool names_tools) : names_tools_(names_tools) {}
+
   // What the template does with usual conversations, before any is judged.
   void learn(const Rendered& rendered);
   void judge(const Rendered& rendered, const Probe& probe);
@@ -45,6 +48,7 @@ class Judge {
   bool ever_finished() const { return finished_; }
   bool carries_messages() const { return shows_[static_cast<std::size_t>(Role::user)]; }
   bool parts_only() const { return parts_only_; }
+  bool takes_system() const { return takes_system_; }
   void add(Issue issue);
 
  private:
@@ -81,13 +85,15 @@ class Judge {
   std::set<std::string> known_;  // rule and place of what was said
   std::vector<Literal> literals_;
   std::vector<std::pair<Literal, std::string>> pending_;  // with the shape's name
+  bool names_tools_;
   bool finished_ = false;
   bool shows_[6] = {};             // contents of that role appear in some usual conversation
   bool opens_[6] = {};             // and there is a marker of it
   std::set<std::string> markers_;  // spellings of those that stand before contents
   bool shows_text_ = false;
   bool shows_parts_ = false;
-  bool parts_only_ = false;  // contents are lists, never texts
+  bool takes_system_ = false;  // without an error
+  bool parts_only_ = false;    // contents are lists, never texts
 };
 
 // "the content of a user message": what the value bits of labels stand for.

@@ -308,6 +308,16 @@ std::string look_alike(std::string_view text) {
   return {};
 }
 
+std::string without_markers(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t end = marker_end(text, i);
+    out += end == 0 ? text[i] : '\n';
+    i = end != 0 ? end : i + 1;
+  }
+  return out;
+}
+
 bool is_marker(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \n\t\r");
   if (first == std::string_view::npos) return true;  // only space

@@ -29,6 +29,9 @@ std::string hidden_character(std::string_view text);
 // A word whose letters are of two scripts that look alike: the word, or "".
 std::string look_alike(std::string_view text);
 
+// Every marker a line break.
+std::string without_markers(std::string_view text);
+
 // Built like a marker (<think>, /no_think, [TOOL]), not like a word that people write.
 bool is_marker(std::string_view text);
 
