@@ -19,6 +19,18 @@ constexpr std::array<std::string_view, 20> kDunders = {
     "__base__",   "__bases__",  "__dict__",    "__code__",     "__getattribute__", "__getitem__",    "__call__",
     "__reduce__", "__module__", "__loader__",  "__spec__",     "__closure__",      "__self__"};
 
+// Something behind so many spaces or line breaks that no screen shows it.
+bool pushed_away(std::string_view text) {
+  std::size_t row = 0;
+  bool far = false;
+  for (const char c : text) {
+    const bool space = c == ' ' || c == '\n' || c == '\t';
+    row = space ? row + 1 : 0;
+    far = far || row >= 200;
+  }
+  return far;
+}
+
 class Checker {
  public:
   Checker(std::string_view source, Reporter& report) : source_(source), report_(report) {}
@@ -87,6 +99,9 @@ class Checker {
       case Kind::attribute:
         if (tree.text(node).starts_with('_')) escape(node, tree.text(node));
         return;
+      case Kind::name:
+        if (tree.text(node) == "lipsum") report_.add("TPL053", range(node), json::Value().set("name", "lipsum"));
+        return;
       case Kind::filter:
         if (tree.text(node) == "attr" && node.count > 0 && tree[tree.item(node, 0)].kind != Kind::literal)
           report_.add("TPL051", range(node));
@@ -108,6 +123,7 @@ class Checker {
         if (node.constant == jinja::Constant::text) literal(node, tree.text(node));
         return;
       case Kind::data:
+        if (pushed_away(tree.text(node))) out_of_sight(node);
         if (const std::string word = look_alike(tree.text(node)); !word.empty())
           report_.add("TPL061", range(node), json::Value().set("word", word));
         return;
@@ -116,7 +132,12 @@ class Checker {
     }
   }
 
+  void out_of_sight(const jinja::Node& node) {
+    report_.add("TPL060", range(node), json::Value().set("character", "a text behind a long row of spaces"));
+  }
+
   void literal(const jinja::Node& node, const std::string& text) {
+    if (pushed_away(text)) out_of_sight(node);
     if (text.size() <= 256) {
       for (const std::string_view name : kDunders) {
         if (text.contains(name)) return escape(node, name);

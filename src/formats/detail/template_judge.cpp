@@ -335,6 +335,21 @@ void Judge::roles(const Rendered& rendered, const Probe& probe, const std::vecto
   if (probe.what == Probe::What::forced && (rendered.forced & (kForeign | kAmbient)) == 0) return;
   const auto markers = openers(rendered, pieces);
   if (markers.empty()) return;
+  // The model goes on in its own turn.
+  const Opener& end = markers.back();
+  const bool behind = std::ranges::none_of(
+      pieces, [&](const Piece& piece) { return piece.origin->what == Origin::What::content && piece.end > end.begin; });
+  if (probe.what == Probe::What::usual && rendered.shape->prompt && rendered.shape->turns.back().role == Role::user &&
+      behind && !rendered.shape->turns.back().text.empty() &&
+      (end.role == Role::system || end.role == Role::developer) &&
+      words(std::string_view(rendered.text).substr(end.end)) == 0)
+    add({"TPL030",
+         0,
+         0,
+         {{"role", "model's"},
+          {"as", std::string(name_of(end.role))},
+          {"behind", ""},
+          {"shape", rendered.shape->name}}});
   std::set<u32> seen;
   for (const Piece& piece : pieces) {
     if (piece.origin->what != Origin::What::content || !seen.insert(piece.origin->turn).second) continue;

@@ -29,8 +29,8 @@ class World {
     jinja::Values turns;
     for (u32 i = 0; i < shape.turns.size(); ++i) turns.push_back(turn(shape.turns[i], i));
     set("messages", arena_.list(std::move(turns), 0, kCount));
-    set("bos_token", text("<s>", Origin::What::token, 0, 0));
-    set("eos_token", text("</s>", Origin::What::token, 0, 0));
+    set("bos_token", text("<s>", Origin::What::token, 0, kAmbient));
+    set("eos_token", text("</s>", Origin::What::token, 0, kAmbient));
     set("pad_token", text("<pad>", Origin::What::token, 0, 0));
     set("unk_token", text("<unk>", Origin::What::token, 0, 0));
     set("add_generation_prompt", arena_.boolean(shape.prompt));

@@ -194,11 +194,13 @@ std::string_view instructs(std::string_view text) {
       " previous",  " prior ", " above ",      " earlier", " instruction", " rules ",        " safety",
       " guideline", " polic",  " restriction", " filter",  " safeguard",   " system prompt", " ethic"};
   if (near(low, kUndo, kRules, 40)) return "sets other instructions aside";
-  constexpr std::array<std::string_view, 13> kFree = {
-      " no restrictions ",         " without restrictions ", " unrestricted ",   " jailbreak",
-      " do anything now ",         " no ethical ",           " developer mode ", " comply with every",
-      " comply with all",          " comply with any",       " never refuse ",   " safety guidelines do not",
-      " without any restrictions "};
+  constexpr std::array<std::string_view, 14> kFree = {" no restrictions ", " without restrictions ",
+                                                      " unrestricted ",    " jailbreak",
+                                                      " do anything now ", " no ethical ",
+                                                      " developer mode ",  " comply with every",
+                                                      " comply with all",  " comply with any",
+                                                      " never refuse ",    " safety guidelines do not",
+                                                      " ignore the user",  " without any restrictions "};
   if (any(low, kFree)) return "lifts restrictions";
   constexpr std::array<std::string_view, 18> kDo = {" give ",      " provide ", " answer ", " generate ", " include ",
                                                     " introduce ", " insert ",  " add ",    " write ",    " produce ",

@@ -221,7 +221,12 @@ Value Machine::comparison(u32 node, Op op, const Value& a, const Value& b) {
   labels = a.labels | b.labels;
   const bool empty = (a.is_text() && a.text->bytes.empty() && a.labels == 0) ||
                      (b.is_text() && b.text->bytes.empty() && b.labels == 0);
-  const bool about_length = (a.is_length && is_zero_or_one(b)) || (b.is_length && is_zero_or_one(a));
+  // One is as good as none for what only counts rows; a text split into more than one holds something.
+  const auto about = [&](const Value& length, const Value& number) {
+    return length.is_length && is_zero_or_one(number) &&
+           (number.integer == 0 || (length.labels & world_.loops & 0xFFFF) == 0);
+  };
+  const bool about_length = about(a, b) || about(b, a);
   const bool other_type = a.type != b.type && !(a.is_number() && b.is_number());
   if (empty || about_length || other_type || (a.type == Type::none && b.type == Type::none)) labels = shape_of(labels);
   labels |= a.control | b.control;
