@@ -43,10 +43,24 @@ void vocabulary(Item& item) {
   mapping.report(item.report());
 }
 
+// Pages and drawings that a browser runs.
+void active_content(Item& item) {
+  constexpr u64 kLargest = u64{8} << 20;
+  const std::string low = text::lower(read_text(item.source(), kLargest));
+  for (const std::string_view what : {"<script", "javascript:", "onload=", "onerror=", "<foreignobject", "<iframe"}) {
+    const std::size_t at = low.find(what);
+    if (at == std::string::npos) continue;
+    item.report().add("CRD004", Range{at, at + what.size()},
+                      json::Value().set("name", text::display(item.name(), 80)).set("what", what));
+    return;
+  }
+}
+
 void parse(Item& item) {
   const std::string name = text::lower(item.name());
   const bool binary = std::ranges::any_of(kBinary, [&](std::string_view ending) { return name.ends_with(ending); });
   const auto broken = check_whole_text(item);
+  if (name.ends_with(".svg") || name.ends_with(".html") || name.ends_with(".htm")) active_content(item);
   if (name == "vocab.txt") vocabulary(item);
   item.coverage().examined = binary ? 0 : broken.value_or(item.size());
   if (binary) {

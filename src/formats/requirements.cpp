@@ -1,4 +1,5 @@
-// Lists of Python packages: requirements*.txt and constraints.txt.
+// Lists of Python packages: requirements*.txt and constraints.txt, and the sources that pyproject.toml, Pipfile,
+// setup.cfg and pip.conf name.
 //
 // Spec: pip's requirements file format, PEP 508. Attack resisted: an index of the attacker's, packages from
 // bare addresses, names nearly those of known packages. Tested by data/rules/PKG/; fuzzed.
@@ -16,6 +17,46 @@ namespace {
 
 constexpr u64 kLargest = u64{1} << 20;
 
+// A string of pyproject.toml, Pipfile or setup.cfg that names a source: "x @ https://…", url = "https://…" of an index.
+std::string_view source_in(std::string_view line, bool index) {
+  const std::size_t scheme = line.find("://");
+  if (scheme == std::string_view::npos) return {};
+  std::size_t begin = line.find_last_of("\"'", scheme);
+  begin = begin == std::string_view::npos ? std::min(line.find_first_not_of(" \t"), line.size()) : begin + 1;
+  const std::string_view text = line.substr(begin, line.find_first_of("\"'", scheme) - begin);
+  const bool direct =
+      text.contains("@ ") || text.starts_with("git+") || text.contains("@git+") || text.contains("@http");
+  const bool git = line.contains("git =") || line.contains("git=");
+  return direct || git || index ? text : std::string_view();
+}
+
+void sources(Item& item, std::string_view text) {
+  bool index = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    if (line.starts_with('[')) index = line.contains("index") || line.contains("source");
+    const bool option = line.contains("index-url") || line.contains("index_url") || line.contains("dependency_links") ||
+                        line.contains("find-links");
+    if (const std::string_view source = source_in(line, index || option); !source.empty() && !line.starts_with('#')) {
+      const bool place = index || option;
+      for (const PackageNote& note :
+           place ? judge_pip({"--index-url", std::string(source)}) : judge_requirement(source))
+        item.report().add(note.rule, Range{at, end},
+                          json::Value()
+                              .set("call", text::display(note.what, 120))
+                              .set("text", text::display(note.what, 120))
+                              .set("says", note.says));
+    }
+    at = end + 1;
+  }
+}
+
+bool project_file(std::string_view name) {
+  return name == "pyproject.toml" || name == "pipfile" || name == "setup.cfg" || name == "pip.conf" ||
+         name == "pip.ini" || name == "uv.toml";
+}
+
 void parse(Item& item) {
   Reporter& report = item.report();
   Coverage& coverage = item.coverage();
@@ -24,6 +65,7 @@ void parse(Item& item) {
   if (coverage.examined < item.size())
     coverage.gaps.push_back({{coverage.examined, item.size()}, "more of it than is read as packages"});
   const std::string text = read_text(item.source(), kLargest);
+  if (project_file(text::lower(item.name()))) return sources(item, text);
   References references;
   u64 loose = 0;
   for (std::size_t at = 0; at < text.size();) {
@@ -52,7 +94,7 @@ int sniff(const Sniff& sniff) {
   const std::string name = text::lower(sniff.name);
   const bool named = name.ends_with(".txt") &&
                      (name.contains("requirements") || name.starts_with("constraints") || name == "packages.txt");
-  return named && looks_like_text(as_text(sniff.head)) ? 44 : 0;
+  return (named || project_file(name)) && looks_like_text(as_text(sniff.head)) ? 44 : 0;
 }
 
 }  // namespace

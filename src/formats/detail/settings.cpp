@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "formats/detail/packages.hpp"
 #include "formats/detail/python_names.hpp"
 #include "formats/detail/shell_code.hpp"
 
@@ -68,6 +69,8 @@ class Judge {
           report_.add("CFG009", field.at, about(field.path, field.value.string()));
       } else if (key.ends_with("url")) {
         url(field);
+      } else if (key == "pip" || key == "extra_pip_packages") {
+        packages(field);
       } else if (is_command(key)) {
         command(field);
       }
@@ -262,6 +265,18 @@ class Judge {
     references_.add(field.path, value, References::Kind::url, field.at);
   }
 
+  // The pip part of a conda environment, and MLflow's.
+  void packages(const Field& field) {
+    for (const json::Value& line : field.value.array()) {
+      for (const PackageNote& note : judge_requirement(line.string()))
+        report_.add(note.rule, field.at,
+                    json::Value()
+                        .set("call", text::display(note.what, 120))
+                        .set("text", text::display(note.what, 120))
+                        .set("says", note.says));
+    }
+  }
+
   void command(const Field& field) {
     std::string script = field.value.string();
     std::vector<std::string_view> words;
@@ -337,7 +352,9 @@ bool is_setting(std::string_view key) {
                      "path",
                      "use_safetensors",
                      "revision",
-                     "base_model_revision"}) ||
+                     "base_model_revision",
+                     "pip",
+                     "extra_pip_packages"}) ||
          key.ends_with("_implementation") || key.ends_with("url") || Judge::is_file_key(key) ||
          Judge::is_command(key) || Judge::is_origin(key) || Judge::is_informational(key);
 }
