@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "formats/detail/packages.hpp"
 #include "formats/detail/python_names.hpp"
 #include "formats/detail/shell_code.hpp"
+#include "wire/json_pull.hpp"
 
 namespace steelyard::formats {
 namespace {
@@ -31,7 +33,7 @@ void texts_in(const json::Value& value, std::vector<std::string_view>& out) {
 class Judge {
  public:
   Judge(const Document& document, Item& item, References& references)
-      : document_(document), report_(item.report()), references_(references) {}
+      : document_(document), item_(item), report_(item.report()), references_(references) {}
 
   void run() {
     for (const Field& field : document_.fields) {
@@ -69,6 +71,8 @@ class Judge {
           report_.add("CFG009", field.at, about(field.path, field.value.string()));
       } else if (key.ends_with("url")) {
         url(field);
+      } else if (key == "chat_template") {
+        templates(field);
       } else if (key == "pip" || key == "extra_pip_packages") {
         packages(field);
       } else if (is_command(key)) {
@@ -265,6 +269,29 @@ class Judge {
     references_.add(field.path, value, References::Kind::url, field.at);
   }
 
+  // One template, a list of {name, template}, or an object of them; each is an artifact of its own.
+  void templates(const Field& field) {
+    const auto hand_over = [&](std::string_view name, const json::Value& value) {
+      const std::string& text = value.string();
+      if (!text.contains('{')) return;
+      const Bytes bytes = as_bytes(text);
+      const MemorySource source(bytes);
+      (void)item_.child(
+          source,
+          {.name = std::string(name) + ".jinja", .range = field.at, .encoding = "json", .loader = "transformers"});
+      if (text.size() + 4 < wire::JsonPull::kKept) return;
+      report_.add("LIM006", field.at,
+                  json::Value().set("budget", "length of a template").set("name", text::display(name, 80)));
+      item_.coverage().gaps.push_back({field.at, "more of the template than is kept"});
+    };
+    hand_over("chat_template", field.value);
+    for (const json::Value& entry : field.value.array())
+      hand_over(entry["name"].string().substr(0, 80), entry["template"]);
+    for (const auto& [name, entry] : field.value.object()) hand_over(name.substr(0, 80), entry);
+    if (field.path == "chat_template" && field.value.is_string())
+      report_.fact("template.sha256", sha256(field.value.string()), field.at, Assurance::verified);
+  }
+
   // The pip part of a conda environment, and MLflow's.
   void packages(const Field& field) {
     for (const json::Value& line : field.value.array()) {
@@ -309,6 +336,7 @@ class Judge {
   }
 
   const Document& document_;
+  Item& item_;
   Reporter& report_;
   References& references_;
 };
@@ -354,7 +382,8 @@ bool is_setting(std::string_view key) {
                      "revision",
                      "base_model_revision",
                      "pip",
-                     "extra_pip_packages"}) ||
+                     "extra_pip_packages",
+                     "chat_template"}) ||
          key.ends_with("_implementation") || key.ends_with("url") || Judge::is_file_key(key) ||
          Judge::is_command(key) || Judge::is_origin(key) || Judge::is_informational(key);
 }
