@@ -30,11 +30,15 @@ struct Format {
   int (*sniff)(const Sniff& sniff);
   // Fills the item's facts, findings and coverage. Keeps facts <= 4096 whatever the input.
   void (*parse)(Item& item);
+  // "zip", "tar", "pickle": readers of that kind open such content although something else can be made of
+  // it too, by looking elsewhere or by not looking at all. Content of several families is examined as
+  // each of them.
+  std::string_view family = {};
 };
 
 // Every format, in the order of their ids.
 std::span<const Format* const> all();
-// The most confident one, or nullptr.
-const Format* detect(const Source& source, std::string_view name);
+// The most confident one first, then the most confident of each other family; empty: none.
+std::vector<const Format*> detect(const Source& source, std::string_view name);
 
 }  // namespace steelyard::formats

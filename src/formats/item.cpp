@@ -24,6 +24,11 @@ void nothing_known(Item& item) {
       {{0, item.size()}, item.size() == 0 ? "the file is empty" : "no parser for this content"});
 }
 
+std::string_view last_part(std::string_view name) {
+  const std::size_t slash = name.find_last_of("/\\");
+  return name.substr(slash == std::string_view::npos ? 0 : slash + 1);
+}
+
 }  // namespace
 
 Fuel Fuel::for_file(u64 bytes) {
@@ -50,30 +55,58 @@ void Reporter::finish() {
   }
 }
 
-void run(const Format& format, Item& item) {
+void run(std::span<const Format* const> formats, Item& item) {
   const std::size_t at = item.out_.coverage.size();
-  format.parse(item);
+  static constexpr Format kUnknown{"unknown", "", "", "", nullptr, nothing_known};
+  (formats.empty() ? kUnknown : *formats[0]).parse(item);
+  // Content that lies in a member as it is makes the whole no other file.
+  const auto inside = [&](const Format& other) {
+    return std::ranges::any_of(item.out_.artifacts, [&](const Artifact& artifact) {
+      if (artifact.parent != item.artifact_ || !artifact.encoding.empty()) return false;
+      const auto format = std::ranges::find(all(), artifact.format, &Format::id);
+      return format != all().end() && (*format)->family == other.family;
+    });
+  };
+  for (std::size_t i = 1; i < formats.size(); ++i) {
+    if (inside(*formats[i])) continue;
+    item.report_.add("ARC017", std::nullopt,
+                     json::Value().set("one", formats[0]->title).set("other", formats[i]->title));
+    (void)item.child(item.source_,
+                     {.name = fmt::format("as {}", formats[i]->id),
+                      .range = {0, item.size()},
+                      .encoding = {},
+                      .loader = item.loader_},
+                     formats.subspan(i, 1));
+  }
   item.report_.finish();
   // Children have added theirs; an artifact's own stands before them.
   item.out_.coverage.insert(item.out_.coverage.begin() + static_cast<std::ptrdiff_t>(at), std::move(item.coverage_));
 }
 
-const Format* detect(const Source& source, std::string_view name) {
+std::vector<const Format*> detect(const Source& source, std::string_view name) {
+  constexpr int kSure = 40;  // of another family
   std::array<std::byte, kHead> head{};
   const std::size_t length = source.read(0, std::span(head).first(std::min<u64>(head.size(), source.size())));
   const Sniff sniff{source, Bytes(head).first(length), name};
-  const Format* best = nullptr;
-  int confidence = 0;
+  std::vector<std::pair<int, const Format*>> sure;
   for (const Format* format : all()) {
-    if (const int sure = format->sniff(sniff); sure > confidence) {
-      confidence = sure;
-      best = format;
-    }
+    if (const int confidence = format->sniff(sniff); confidence > 0) sure.emplace_back(confidence, format);
   }
-  return best;
+  std::ranges::stable_sort(sure, std::ranges::greater(), &std::pair<int, const Format*>::first);
+  std::vector<const Format*> out;
+  for (const auto& [confidence, format] : sure) {
+    const auto same = [&](const Format* other) { return other->family == format->family; };
+    if (out.empty() || (!format->family.empty() && confidence >= kSure && std::ranges::none_of(out, same)))
+      out.push_back(format);
+  }
+  return out;
 }
 
 std::optional<u32> Item::child(const Source& content, const Child& child) {
+  return this->child(content, child, detect(content, last_part(child.name)));
+}
+
+std::optional<u32> Item::child(const Source& content, const Child& child, std::span<const Format* const> formats) {
   const char* spent = depth_ >= kDeepest ? "depth" : fuel_.artifacts == 0 ? "number of members" : nullptr;
   if (spent != nullptr) {
     report_.add("LIM006", child.range,
@@ -84,42 +117,46 @@ std::optional<u32> Item::child(const Source& content, const Child& child) {
   --fuel_.artifacts;
   const auto index = static_cast<u32>(out_.artifacts.size());
   std::string name = text::prefix(text::display(child.name, kMostName), kMostName);
-  const std::size_t slash = child.name.find_last_of("/\\");
-  const std::string_view last = std::string_view(child.name).substr(slash == std::string::npos ? 0 : slash + 1);
-  const Format* format = detect(content, last);
+  const std::string_view last = last_part(child.name);
   const std::string& parent = out_.artifacts[artifact_].path;
   out_.artifacts.push_back({.parent = artifact_,
                             .subject = 0,
                             .path = parent.empty() ? name : parent + "!" + name,
-                            .format = format ? std::string(format->id) : "unknown",
+                            .format = formats.empty() ? "unknown" : std::string(formats[0]->id),
                             .range = child.range,
                             .encoding = std::string(child.encoding),
                             .bytes = content.size()});
-  static constexpr Format kUnknown{"unknown", "", "", "", nullptr, nothing_known};
   Item inner(out_, fuel_, content, last, index, depth_ + 1, child.loader);
-  run(format != nullptr ? *format : kUnknown, inner);
+  run(formats, inner);
   return index;
 }
 
-Examination examine_as(const Format& format, const Source& source, std::string_view name) {
+namespace {
+
+Examination examine_as(std::span<const Format* const> formats, const Source& source, std::string_view name) {
   Examination found;
   found.artifacts.push_back({.parent = std::nullopt,
                              .subject = 0,
                              .path = "",
-                             .format = std::string(format.id),
+                             .format = formats.empty() ? "unknown" : std::string(formats[0]->id),
                              .range = {0, source.size()},
                              .encoding = {},
                              .bytes = source.size()});
   Fuel fuel = Fuel::for_file(source.size());
   Item item(found, fuel, source, name, 0, 0, {});
-  run(format, item);
+  run(formats, item);
   return found;
 }
 
+}  // namespace
+
+Examination examine_as(const Format& format, const Source& source, std::string_view name) {
+  const Format* const one = &format;
+  return examine_as(std::span(&one, 1), source, name);
+}
+
 Examination examine(const Source& source, std::string_view name) {
-  static constexpr Format kUnknown{"unknown", "", "", "", nullptr, nothing_known};
-  const Format* format = detect(source, name);
-  return examine_as(format != nullptr ? *format : kUnknown, source, name);
+  return examine_as(detect(source, name), source, name);
 }
 
 }  // namespace steelyard::formats

@@ -10,6 +10,7 @@
 // depend on the machine. Not thread-safe. Tested by tests/unit/item_test.cpp.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -89,7 +90,8 @@ class Item {
   const Examination& found() const { return out_; }
 
  private:
-  friend void run(const Format& format, Item& item);
+  friend void run(std::span<const Format* const> formats, Item& item);
+  std::optional<u32> child(const Source& content, const Child& child, std::span<const Format* const> formats);
 
   Examination& out_;
   Fuel& fuel_;

@@ -173,6 +173,7 @@ const Format pytorch_format{"pytorch",
                             "pt,pth,bin,ckpt",
                             "torch/serialization.py; caffe2/serialize/inline_container.cc",
                             sniff,
-                            parse};
+                            parse,
+                            "zip"};
 
 }  // namespace steelyard::formats

@@ -24,6 +24,6 @@ int sniff(const Sniff& sniff) {
 }  // namespace
 
 extern const Format tar_format;
-const Format tar_format{"tar", "tar archive", "tar", "POSIX.1-2017 pax; GNU tar manual", sniff, parse};
+const Format tar_format{"tar", "tar archive", "tar", "POSIX.1-2017 pax; GNU tar manual", sniff, parse, "tar"};
 
 }  // namespace steelyard::formats

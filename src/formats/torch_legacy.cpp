@@ -149,6 +149,7 @@ void parse(Item& item) { Parser(item).run(); }
 extern const Format torch_legacy_format;
 const Format torch_legacy_format{"torch_legacy", "PyTorch before 1.6: pickles and raw storages",
                                  "pt,pth,bin",   "torch/serialization.py, _legacy_save",
-                                 sniff,          parse};
+                                 sniff,          parse,
+                                 "pickle"};
 
 }  // namespace steelyard::formats

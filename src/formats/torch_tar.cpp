@@ -109,6 +109,7 @@ void parse(Item& item) {
 extern const Format torch_tar_format;
 const Format torch_tar_format{"torch_tar",  "PyTorch before 0.1.10: tar of storages, tensors and pickle",
                               "pt,pth,tar", "torch/serialization.py, legacy_load",
-                              sniff,        parse};
+                              sniff,        parse,
+                              "tar"};
 
 }  // namespace steelyard::formats

@@ -25,6 +25,7 @@ void parse(Item& item) {
 }  // namespace
 
 extern const Format zip_format;
-const Format zip_format{"zip", "zip archive (NumPy npz included)", "zip,npz", "PKWARE APPNOTE 6.3.10", sniff, parse};
+const Format zip_format{"zip", "zip archive (NumPy npz included)", "zip,npz", "PKWARE APPNOTE 6.3.10", sniff, parse,
+                        "zip"};
 
 }  // namespace steelyard::formats

@@ -26,13 +26,12 @@ std::optional<u64> last_end(const Source& source, u64 back, u64 room) {
   const u64 begin = size - std::min(size, back);
   std::vector<std::byte> tail(static_cast<std::size_t>(size - begin));
   tail.resize(source.read(begin, tail));
-  std::string_view text = as_text(tail);
-  while (true) {
-    const std::size_t at = text.rfind(kEndMagic);
-    if (at == std::string_view::npos) return std::nullopt;
-    if (size - (begin + at) >= room) return begin + at;
-    text = text.substr(0, at);
+  const std::string_view text = as_text(tail);
+  std::optional<u64> last;
+  for (std::size_t at = text.find(kEndMagic); at != std::string_view::npos; at = text.find(kEndMagic, at + 1)) {
+    if (size - (begin + at) >= room) last = begin + at;
   }
+  return last;
 }
 
 bool fixed(const Source& source, u64 at, std::span<std::byte> out) { return source.read(at, out) == out.size(); }
@@ -184,6 +183,7 @@ Archive read(const Source& source) {
 }
 
 bool has_directory(const Source& source) {
+  if (!find_end(source, Reader::miniz) && !find_end(source, Reader::zipfile)) return false;
   for (const Reader reader : {Reader::zipfile, Reader::miniz}) {
     const Directory directory = find_directory(source, reader);
     std::array<std::byte, 4> magic{};
