@@ -5,6 +5,7 @@
 // tests/unit/unpack_test.cpp, tests/oracle/archives_test.py; fuzzed.
 
 #include <array>
+#include <charconv>
 
 #include "base/text.hpp"
 #include "formats/detail/members.hpp"
@@ -12,6 +13,32 @@
 
 namespace steelyard::formats {
 namespace {
+
+struct Start {
+  wire::Packing packing = wire::Packing::zlib;
+  u64 at = 0;
+  bool single = false;
+  std::optional<u64> size;
+};
+
+// joblib before 0.10: "ZF", the size in hexadecimal in 19 characters, perhaps a space, one zlib stream.
+std::optional<Start> zfile(std::string_view head) {
+  constexpr std::size_t kHeader = 21;
+  if (!head.starts_with("ZF0x") || head.size() <= kHeader) return std::nullopt;
+  Start start{
+      .packing = wire::Packing::zlib, .at = head[kHeader] == ' ' ? kHeader + 1 : kHeader, .single = true, .size = {}};
+  u64 size = 0;
+  const char* end = head.data() + kHeader;
+  if (std::from_chars(head.data() + 4, end, size, 16).ptr == head.data() + 4) return std::nullopt;
+  start.size = size;
+  return start;
+}
+
+std::optional<Start> recognise_start(Bytes head) {
+  if (const auto packing = wire::recognise_packing(head))
+    return Start{.packing = *packing, .at = 0, .single = false, .size = {}};
+  return zfile(as_text(head));
+}
 
 // zlib's two bytes and the header of .lzma are no magic numbers: something must come out.
 bool unpacks(const Sniff& sniff, wire::Packing packing) {
@@ -22,10 +49,10 @@ bool unpacks(const Sniff& sniff, wire::Packing packing) {
 }
 
 int sniff(const Sniff& sniff) {
-  const auto packing = wire::recognise_packing(sniff.head);
-  if (!packing) return 0;
-  if (*packing == wire::Packing::zlib || *packing == wire::Packing::lzma) return unpacks(sniff, *packing) ? 60 : 0;
-  return 85;
+  const auto start = recognise_start(sniff.head);
+  if (!start) return 0;
+  const bool weak = start->at == 0 && (start->packing == wire::Packing::zlib || start->packing == wire::Packing::lzma);
+  return !weak ? 85 : unpacks(sniff, start->packing) ? 60 : 0;
 }
 
 // "model.pkl.gz" -> "model.pkl"
@@ -39,15 +66,18 @@ std::string inner_name(std::string_view name) {
 }
 
 void parse(Item& item) {
-  std::array<std::byte, 16> head{};
+  std::array<std::byte, 32> head{};
   const std::size_t length = item.source().read(0, head);
-  const auto packing = wire::recognise_packing(Bytes(head).first(length));
-  if (!packing) return;
+  const auto start = recognise_start(Bytes(head).first(length));
+  if (!start) return;
   const std::string name = inner_name(item.name());
-  const Range all{0, item.size()};
-  const u64 used = examine_packed(
-      item,
-      {.name = name, .range = all, .packing = *packing, .single = false, .size = {}, .checksum = {}, .loader = {}});
+  const u64 used = start->at + examine_packed(item, {.name = name,
+                                                     .range = {start->at, item.size()},
+                                                     .packing = start->packing,
+                                                     .single = start->single,
+                                                     .size = start->size,
+                                                     .checksum = {},
+                                                     .loader = {}});
   const bool whole = item.coverage().gaps.empty();
   item.coverage().examined = item.size();
   if (!whole) item.coverage().examined = 0;

@@ -133,6 +133,18 @@ std::optional<u32> Item::child(const Source& content, const Child& child, std::s
 
 namespace {
 
+// Some formats have this ending, and the content is in none of them.
+bool named_otherwise(std::string_view name, std::span<const Format* const> formats) {
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  const std::string ending = text::lower(name.substr(dot + 1));
+  const auto has_ending = [&](const Format* format) {
+    const std::string list = fmt::format(",{},", format->extensions);
+    return list.contains("," + ending + ",");
+  };
+  return std::ranges::any_of(all(), has_ending) && std::ranges::none_of(formats, has_ending);
+}
+
 Examination examine_as(std::span<const Format* const> formats, const Source& source, std::string_view name) {
   Examination found;
   found.artifacts.push_back({.parent = std::nullopt,
@@ -156,7 +168,13 @@ Examination examine_as(const Format& format, const Source& source, std::string_v
 }
 
 Examination examine(const Source& source, std::string_view name) {
-  return examine_as(detect(source, name), source, name);
+  const auto formats = detect(source, name);
+  Examination found = examine_as(formats, source, name);
+  if (!formats.empty() && named_otherwise(name, formats)) {
+    found.findings.push_back({"ARC018", Severity::info, 0, std::nullopt,
+                              json::Value().set("name", text::to_value(name)).set("format", formats[0]->title)});
+  }
+  return found;
 }
 
 }  // namespace steelyard::formats

@@ -17,7 +17,7 @@
 
 namespace steelyard::wire::tar {
 
-inline constexpr std::size_t kMostMembers = 65'536;
+inline constexpr std::size_t kMostMembers = 32'768;
 inline constexpr u64 kMostExtended = u64{1} << 20;  // bytes of one extended header
 
 struct Member {

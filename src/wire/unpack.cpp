@@ -399,7 +399,7 @@ Unpacked::Unpacked(const Source& packed, u64 begin, u64 end, Packing packing, Un
   for (std::size_t made = reader_->produce(chunk); made > 0; made = reader_->produce(chunk)) {
     const Bytes bytes = Bytes(chunk).first(made);
     size_ += made;
-    crc32_ = wire::crc32(crc32_, bytes);
+    if (single) crc32_ = wire::crc32(crc32_, bytes);
     if (keep && size_ > kept_.capacity()) {
       const u64 more = std::max<u64>(size_, 2 * kept_.capacity());
       keep = size_ <= kKept && budget.memory >= more;

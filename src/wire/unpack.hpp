@@ -59,7 +59,7 @@ class Unpacked final : public Source {
   // Packed bytes that belong to streams, from `begin`.
   u64 consumed() const { return consumed_; }
   u64 streams() const { return streams_; }
-  u32 crc32() const { return crc32_; }
+  u32 crc32() const { return crc32_; }  // of the content, if `single`
 
  private:
   class Reader;

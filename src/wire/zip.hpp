@@ -20,8 +20,8 @@
 
 namespace steelyard::wire::zip {
 
-inline constexpr std::size_t kMostEntries = 65'536;
-inline constexpr u64 kMostNames = u64{8} << 20;  // bytes of all names
+inline constexpr std::size_t kMostEntries = 32'768;
+inline constexpr u64 kMostNames = u64{4} << 20;  // bytes of all names
 inline constexpr u32 kNone = UINT32_MAX;
 
 enum class Reader : u8 { zipfile, miniz };

@@ -149,7 +149,7 @@ TEST(Zip, EveryTruncationAndEveryByteValueEnds) {
 }
 
 TEST(Zip, EntriesAreLimited) {
-  const auto bytes = recipe::build("zip {\nrepeat 66000 {\nmember $i stored local 0 offset 0 {\n}\n}\n}\n");
+  const auto bytes = recipe::build("zip {\nrepeat 33000 {\nmember $i stored local 0 offset 0 {\n}\n}\n}\n");
   ASSERT_TRUE(bytes) << bytes.error().message;
   const Archive archive = read(MemorySource(*bytes));
   EXPECT_TRUE(archive.limited);
