@@ -196,6 +196,9 @@ class Scan {
     }
     if (!inert) trace(whole);
     item_.coverage().examined += whole.end - whole.begin;
+    // Read to the end, but not decided: nobody may take that for clean.
+    if (!inert && !extent_.malicious && whole.end > whole.begin)
+      item_.coverage().gaps.push_back({whole, "it uses what no rule knows, so loading it needs trust"});
   }
 
   void trace(Range whole) {
