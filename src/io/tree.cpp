@@ -119,7 +119,9 @@ Tree::Found Tree::find(std::string_view path) {
       real.erase(slash == std::string::npos ? 0 : slash);
       continue;
     }
-    std::string next = real.empty() ? name : real + "/" + name;
+    std::string next = real;
+    if (!next.empty()) next += '/';
+    next += name;
     if (next.size() > kLongestPath || next.find('\0') != std::string::npos) return {Kind::missing, {}, {}};
     if (folders_.contains(next)) {
       real = std::move(next);
@@ -145,14 +147,14 @@ Tree::Found Tree::find(std::string_view path) {
       const std::string_view to = via;
       if (to.size() + rest.size() > 2 * kLongestPath) return {Kind::loop, std::move(next), {}};
       if (!to.starts_with('/')) {
-        rest = std::string(to) + rest;
+        rest.insert(0, to);
         continue;
       }
       auto inside = below(to, root_.native());
       if (!inside) inside = below(to, spelled_.native());
       if (!inside) return {Kind::outside, std::move(via), {}};
       real.clear();
-      rest = std::string(*inside) + rest;
+      rest.insert(0, *inside);
       continue;
     }
     if (rest.find_first_not_of('/') != std::string::npos) return {Kind::missing, std::move(next), {}};
@@ -199,11 +201,11 @@ Result<std::vector<Tree::Entry>> Tree::walk(const std::string& folder,
     std::string path;  // relative to `folder`, empty or ending with a slash
     int depth;
   };
-  SY_TRY(std::vector<Entry> first, list(folder));
+  SY_TRY(const std::vector<Entry> first, list(folder));
   std::vector<Entry> files;
   std::vector<Place> open;
-  const auto take = [&](std::vector<Entry> entries, const Place& at) {
-    for (Entry& entry : entries) {
+  const auto take = [&](const std::vector<Entry>& entries, const Place& at) {
+    for (const Entry& entry : entries) {
       std::string path = at.path + entry.name;
       if (entry.kind != Kind::folder) {
         files.push_back({std::move(path), entry.kind});
@@ -214,13 +216,13 @@ Result<std::vector<Tree::Entry>> Tree::walk(const std::string& folder,
       }
     }
   };
-  take(std::move(first), {"", 1});
+  take(first, {"", 1});
   while (!open.empty()) {
     const Place at = std::move(open.back());
     open.pop_back();
     auto entries = list((folder.empty() ? "" : folder + "/") + at.path);
     if (entries) {
-      take(std::move(*entries), at);
+      take(*entries, at);
     } else if (entries.error().code == ErrorCode::resource) {
       return std::unexpected(std::move(entries.error()));
     } else {

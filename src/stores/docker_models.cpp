@@ -55,9 +55,9 @@ void add_bundle(io::Tree& tree, Model& model, const std::string& hex) {
   for (const File& file : model.files) blobs.insert({file.stat.device, file.stat.inode});
   for (const auto& entry : *entries) {
     const std::string path = folder + "/" + entry.name;
-    auto found = tree.find(path);
+    const auto found = tree.find(path);
     if (found.kind == io::Tree::Kind::file && blobs.contains({found.stat.device, found.stat.inode})) continue;
-    add_found(tree, model, "bundle/" + entry.name, std::move(found), "");
+    add_found(tree, model, "bundle/" + entry.name, found, "");
   }
 }
 

@@ -49,8 +49,9 @@ Result<bool> list(io::Tree& tree, Listing& out) {
   };
   for (const Descriptor& each : index.manifests) push(each, "");
   for (std::size_t i = 0; i < open.size(); ++i) {
-    const Item item = open[i];
-    for (const Descriptor& each : add(tree, item, out)) push(each, item.tag);
+    const std::vector<Descriptor> more = add(tree, open[i], out);
+    const std::string tag = std::move(open[i].tag);
+    for (const Descriptor& each : more) push(each, tag);
   }
   if (seen.size() > kMostManifests)
     return fail(ErrorCode::resource, "more than " + std::to_string(kMostManifests) + " manifests");

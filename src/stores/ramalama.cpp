@@ -80,11 +80,11 @@ void add_model(io::Tree& tree, const std::string& path, Listing& out) {
   const std::string name = path.substr(0, refs);
   const std::string transport = name.substr(0, name.find('/'));
   const std::string rest = name.size() > transport.size() ? name.substr(transport.size() + 1) : "";
-  for (const std::string& spelled : {name, transport + "://" + rest, rest}) {
-    model.names.push_back(spelled + ":" + tag);
+  for (const std::string& spelled : {name, fmt::format("{}://{}", transport, rest), rest}) {
+    model.names.push_back(fmt::format("{}:{}", spelled, tag));
     if (tag == "latest") model.names.push_back(spelled);
   }
-  model.names.push_back(name + ":" + tag);
+  model.names.push_back(fmt::format("{}:{}", name, tag));
   const auto reference = read_reference(tree, "store/" + path);
   if (!reference) {
     add_unread(tree, model, "reference", "store/" + path, reference.error().message);
@@ -94,13 +94,12 @@ void add_model(io::Tree& tree, const std::string& path, Listing& out) {
         add_misplaced(model, "a file outside the model", file);
         continue;
       }
-      const std::string place = folder + "/snapshots/" + reference->snapshot + "/" + file;
-      auto found = tree.find(place);
+      const auto found = tree.find(fmt::format("{}/snapshots/{}/{}", folder, reference->snapshot, file));
       const std::string blob = found.kind == io::Tree::Kind::file ? found.path : "";
-      add_found(tree, model, file, std::move(found), blob.empty() ? "" : digest_of(blob, file));
+      add_found(tree, model, file, found, blob.empty() ? "" : digest_of(blob, file));
       // Programs take the one or the other.
       std::ranges::replace(hash, ':', '-');
-      if (!blob.empty() && !hash.empty() && blob != folder + "/blobs/" + hash)
+      if (!blob.empty() && !hash.empty() && blob != fmt::format("{}/blobs/{}", folder, hash))
         add_misplaced(model, "another blob than its snapshot's", hash);
     }
     add_fact(model, "source.revision", text::to_value(reference->snapshot));

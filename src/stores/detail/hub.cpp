@@ -69,7 +69,7 @@ class Repository {
 
  private:
   void references() {
-    const auto entries = tree_.walk(folder_ + "/refs", [](std::string, std::string) {});
+    const auto entries = tree_.walk(folder_ + "/refs", [](const std::string&, const std::string&) {});
     if (!entries) return;
     for (const auto& entry : *entries) {
       auto commit = tree_.read(folder_ + "/refs/" + entry.name, kLargestRef);
@@ -114,10 +114,10 @@ class Repository {
       return;
     }
     for (const auto& entry : *entries) {
-      auto found = tree_.find(folder + "/" + entry.name);
+      const auto found = tree_.find(folder + "/" + entry.name);
       unused_.erase(found.path);
       std::string digest = found.kind == io::Tree::Kind::file ? digest_of(found.path) : "";
-      add_found(tree_, model, entry.name, std::move(found), std::move(digest));
+      add_found(tree_, model, entry.name, found, std::move(digest));
     }
     if (model.files.empty()) return;
     note_unheld(model);

@@ -82,7 +82,8 @@ File& add_file(io::Tree& tree, Model& model, std::string name, const std::string
   return add_found(tree, model, std::move(name), tree.find(path), std::move(digest));
 }
 
-File& add_found(const io::Tree& tree, Model& model, std::string name, io::Tree::Found found, std::string digest) {
+File& add_found(const io::Tree& tree, Model& model, std::string name, const io::Tree::Found& found,
+                std::string digest) {
   using Kind = io::Tree::Kind;
   File file{.name = std::move(name), .path = {}, .stat = {}, .digest = std::move(digest), .rule = {}, .problem = {}};
   switch (found.kind) {

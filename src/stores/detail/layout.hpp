@@ -30,7 +30,7 @@ bool contained(std::string_view name);
 
 // Adds what `path` (in the store) holds under `name`, or why it can't be had.
 File& add_file(io::Tree& tree, Model& model, std::string name, const std::string& path, std::string digest);
-File& add_found(const io::Tree& tree, Model& model, std::string name, io::Tree::Found found, std::string digest);
+File& add_found(const io::Tree& tree, Model& model, std::string name, const io::Tree::Found& found, std::string digest);
 // Adds an entry that stands for something that can't be examined.
 void add_lost(Model& model, std::string name, std::string rule, std::string why, json::Value data = json::Object{});
 void add_fact(Model& model, std::string key, json::Value value);
