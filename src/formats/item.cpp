@@ -133,14 +133,18 @@ std::optional<u32> Item::child(const Source& content, const Child& child, std::s
 
 namespace {
 
-// Some formats have this ending, and the content is in none of them.
+// Some formats have this ending ("json", "tokenizer.json"), and the content is in none of them.
 bool named_otherwise(std::string_view name, std::span<const Format* const> formats) {
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return false;
-  const std::string ending = text::lower(name.substr(dot + 1));
+  const std::string lower = text::lower(name);
+  if (!lower.contains('.')) return false;
   const auto has_ending = [&](const Format* format) {
-    const std::string list = fmt::format(",{},", format->extensions);
-    return list.contains("," + ending + ",");
+    for (std::string_view rest = format->extensions; !rest.empty();) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      const std::string_view ending = rest.substr(0, comma);
+      if (lower == ending || lower.ends_with(fmt::format(".{}", ending))) return true;
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+    return false;
   };
   return std::ranges::any_of(all(), has_ending) && std::ranges::none_of(formats, has_ending);
 }

@@ -172,7 +172,6 @@ class Walk {
       at = next_header(at);
       behind = true;
     }
-    if (at < source_.size()) out_.unclaimed.push_back({at, source_.size()});
     return std::move(out_);
   }
 

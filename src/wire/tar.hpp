@@ -42,7 +42,7 @@ struct Archive {
   std::vector<Member> members;
   std::string problem;  // why tarfile raises while it lists them; empty: it doesn't
   u64 problem_at = 0;
-  bool limited = false;
+  bool limited = false;  // there is more than is kept: the rest is in neither count
   bool ended = false;  // by a block of zeros
   u64 claimed = 0;
   std::vector<Range> unclaimed;  // neither members nor zeros

@@ -233,7 +233,7 @@ bool list_entries(const Source& source, Reader reader, Directory& directory, Arc
 
   Cursor in(source, directory.begin, limit);
   for (u64 count = 0; reader == Reader::zipfile ? in.remaining() > 0 : count < directory.entries; ++count) {
-    if (archive.entries.size() + again.size() - first >= kMostEntries || names > kMostNames) {
+    if (count >= kMostEntries || names > kMostNames) {
       archive.limited = true;
       break;
     }
