@@ -60,7 +60,7 @@ class Walk {
   std::optional<TorchPickle> next() {
     const TorchPickle found = read_torch_pickle(item_.source(), at_, data_.end);
     const u64 end = found.whole ? found.end : data_.end;
-    if (!found.inert) examine_stored(item_, name_, {at_, end}, "torch");
+    if (!found.inert) examine_stored(item_, name_, {at_, end}, "torch_tar");
     at_ = end;
     return found.whole ? std::optional(found) : std::nullopt;
   }
@@ -101,7 +101,7 @@ int sniff(const Sniff& sniff) {
 
 void parse(Item& item) {
   if (item.artifact() == 0) item.report().fact("model.format", "PyTorch", std::nullopt, Assurance::verified);
-  examine_tar(item, "torch", examine_member);
+  examine_tar(item, "torch_tar", examine_member);
 }
 
 }  // namespace
