@@ -50,6 +50,7 @@ const Format pickle_format{"pickle",
                            "pkl,pickle,pck,dill",
                            "Lib/pickletools.py of CPython 3.11",
                            sniff,
-                           parse};
+                           parse,
+                           "pickle"};
 
 }  // namespace steelyard::formats
