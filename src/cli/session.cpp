@@ -42,13 +42,25 @@ Result<std::vector<scan::Target>> Session::targets(const std::vector<std::string
     out.push_back(std::move(target));
   }
   if (settings_.file.empty() || settings_.named) return out;
-  const std::filesystem::path folder = settings_.file.parent_path();
+  // Within a folder that is examined, or within the folder of a file that is.
+  const auto holds = [&](const std::filesystem::path& folder) {
+    for (const auto& place : {settings_.file.parent_path(), settings_.found}) {
+      const auto within = place.lexically_relative(folder);
+      if (!within.empty() && *within.begin() != "..") return true;
+    }
+    return false;
+  };
   for (const scan::Target& target : out) {
     std::error_code error;
     const std::string named = target.name.starts_with("oci:") ? target.name.substr(4) : target.name;
-    const auto within = folder.lexically_relative(std::filesystem::canonical(named, error));
-    bool inside = !error && !within.empty() && *within.begin() != "..";
-    for (const scan::TargetFile& file : target.files) inside = inside || file.path.parent_path() == folder;
+    const std::filesystem::path whole = std::filesystem::canonical(named, error);
+    bool inside = !error && holds(whole);
+    std::filesystem::path last;
+    for (const scan::TargetFile& file : target.files) {
+      if (file.path.empty() || file.path.parent_path() == last) continue;
+      last = file.path.parent_path();
+      inside = inside || holds(last);
+    }
     if (!inside) continue;
     warnings_.push_back(fmt::format(
         "steelyard.toml is not used: it lies with what is examined ({}), which can't speak for itself; --config names "

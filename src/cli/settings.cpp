@@ -42,11 +42,14 @@ std::optional<std::size_t> times(const Flag& flag, const std::string& value) {
   return flag.repeatable && word == "2" ? std::optional<std::size_t>(2) : std::nullopt;
 }
 
-Result<bool> from_environment(const std::vector<Flag>& flags, Arguments& arguments, const Environment& environment) {
+Result<bool> from_environment(const Command& command, const std::vector<Flag>& flags, Arguments& arguments,
+                              const Environment& environment) {
   for (const Flag& flag : flags) {
     const std::string name = long_name(flag);
     const auto value = environment.variable(variable_of(flag));
     if (!value || arguments.has(name)) continue;
+    // STEELYARD_FORMAT=sarif is about reports; `steelyard rules` has none.
+    if (!command.reports && !fault(flag, *value).empty()) continue;
     if (flag.value.empty()) {
       const auto number = times(flag, *value);
       if (!number)
@@ -165,7 +168,7 @@ Result<bool> from_file(const Command& command, Settings& settings, Arguments& ar
 
 Result<Settings> settle(const Command& command, Arguments& arguments, const Environment& environment) {
   const std::vector<Flag> flags = flags_of(command);
-  SY_CHECK(from_environment(flags, arguments, environment));
+  SY_CHECK(from_environment(command, flags, arguments, environment));
   Settings settings;
   if (command.reports && !arguments.has("isolated")) {
     std::error_code error;
@@ -174,6 +177,7 @@ Result<Settings> settle(const Command& command, Arguments& arguments, const Envi
     if (!given.empty()) {
       std::string shown = text::display(given.lexically_proximate(fs::current_path(error)).string());
       if (shown.starts_with("../../")) shown = text::display(given.string());
+      settings.found = fs::canonical(fs::absolute(given, error).parent_path(), error);
       settings.file = fs::canonical(given, error);
       if (error) return fail(ErrorCode::io, fmt::format("{}: {}", text::display(given.string()), error.message()));
       const std::string why = settings.named ? std::string() : distrust(settings.file, environment);
