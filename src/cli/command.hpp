@@ -83,6 +83,9 @@ struct Parsed {
   int exit = kClean;
 };
 
+std::string help();
+std::string help(const Command& command);
+
 // Prints help, the version or a usage error itself.
 Parsed parse(int argc, const char* const* argv);
 

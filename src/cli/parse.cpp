@@ -73,10 +73,8 @@ Parsed parse(int argc, const char* const* argv) {
     fmt::print("steelyard {}\n", STEELYARD_VERSION);
     return {};
   }
-  CLI::App app("Is this open-weight model safe to use, here? One evidence-backed verdict for one model in one use.",
-               "steelyard");
+  CLI::App app("", "steelyard");
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 clean or fit · 1 findings or unfit · 2 error · 3 undetermined · 4 fit with conditions");
   bool version = false;
   app.add_flag("-V,--version", version, "print the version");
 
@@ -86,9 +84,7 @@ Parsed parse(int argc, const char* const* argv) {
   Parsed parsed;
   for (const Command* command : commands()) {
     CLI::App* sub = app.add_subcommand(std::string(command->name), std::string(command->summary));
-    if (command->hidden) sub->group("");
     if (command != chosen) continue;
-    sub->footer(std::string(command->details));
     if (!command->positional.empty()) {
       CLI::Option* option =
           sub->add_option("targets", parsed.arguments.positional, "")->type_name(std::string(command->positional));
@@ -99,8 +95,8 @@ Parsed parse(int argc, const char* const* argv) {
   }
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    fmt::print("{}", chosen == nullptr ? app.help() : app.get_subcommand(std::string(chosen->name))->help());
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", chosen == nullptr ? cli::help() : cli::help(*chosen));
     return {};
   } catch (const CLI::ParseError& error) {
     return {.exit = usage_error(chosen, error, argc, argv)};

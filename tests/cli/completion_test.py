@@ -99,9 +99,9 @@ lint = subprocess.run(["mandoc", "-Tlint", page], capture_output=True, text=True
 checks.equal(lint.stdout + lint.stderr, "", "mandoc -Tlint")
 shown = subprocess.run(["mandoc", "-Tascii", page], capture_output=True, text=True).stdout
 shown = re.sub(".\b", "", shown)
-for command in re.findall(r"(?m)^  ([a-z]+) ", run("--help", env=env).stdout.split("Subcommands:")[1]):
+for command in re.findall(r"(?m)^  ([a-z]+) ", run("--help", env=env).stdout.split("Commands:")[1]):
     checks.true(re.search(rf"(?m)^   {command}$", shown), f"man: {command}")
-    for flag in re.findall(r"--[a-z-]+", run(command, "--help", env=env).stdout.split("Options:")[1]):
+    for flag in re.findall(r"--[a-z-]+", run(command, "--help", env=env).stdout.split("Flags:")[1]):
         checks.true(flag in shown or flag == "--help", f"man: {command} {flag}")
 
 # The lists.
