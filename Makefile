@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 STAGE = start=$$(date +%s); stage() { echo "== $$1: $$(( $$(date +%s) - start )) s"; start=$$(date +%s); };
 
-.PHONY: demo test build install bench fuzz format lint external measure-scan measure-peers clean
+.PHONY: demo test build docs install bench fuzz format lint external measure-scan measure-peers clean
 
 build:
 	@tools/setup build
@@ -22,6 +22,10 @@ test:
 	ctest --test-dir build/dev --output-on-failure -j 2; stage "tests"; \
 	cmake --preset asan >build/setup/configure-asan.log; cmake --build build/asan --target unit_tests; stage "build with sanitizers"; \
 	ctest --test-dir build/asan --output-on-failure -R '^unit$$'; stage "tests with sanitizers"
+
+# The reference pages, from the same tables and rules as the program itself.
+docs: build
+	@build/release/steelyard docs docs
 
 install: build
 	cmake --install build/release --prefix $(PREFIX)
