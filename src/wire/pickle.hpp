@@ -86,6 +86,7 @@ bool constant(Kind kind);
 struct Node {
   bool unhashable = false;  // of a tuple: one of its items is
   bool opaque = false;      // items that were not kept were not all constants
+  bool special = false;     // of a dict: a key that was not kept may begin with "__"
   bool marked = false;
   u32 number = 0;  // of an object or a persistent one, in the order of creation
   u64 length = 0;  // of a container: items ever put into it; of a bytearray its length
@@ -324,7 +325,7 @@ class Machine {
   std::vector<Value> stack_;
   std::vector<u32> marks_;
   std::vector<std::unique_ptr<std::array<Value, kMemoChunk>>> memo_;
-  std::unordered_map<u64, Value> far_memo_;  // globals with an index beyond the chunks
+  std::unordered_map<u64, Value> far_memo_;  // globals and texts with an index beyond the chunks
   u64 memo_length_ = 0;
   bool memo_dropped_ = false;
 

@@ -72,6 +72,7 @@ bool Machine::put_pair(Node* node, const Value& key, const Value& value) {
     items_ += 2;
   } else {
     node->opaque = node->opaque || !constant(key.kind) || !constant(value.kind);
+    node->special = node->special || (key.kind == Kind::text ? text(key, 2) == "__" : !constant(key.kind));
   }
   return true;
 }
@@ -98,6 +99,7 @@ bool Machine::put_pairs(const Value& target, std::size_t begin) {
       if (node != nullptr) {
         for (; i < stack_.size(); ++i) node->length += width(stack_[i]);
         node->opaque = true;
+        node->special = true;
       }
       return true;
     }

@@ -99,7 +99,7 @@ bool Machine::put(u64 index) {
     known->second = value;
   } else {
     ++memo_length_;
-    if (value.kind == Kind::global && far_memo_.size() < kFarMemo) {
+    if ((value.kind == Kind::global || value.kind == Kind::text) && far_memo_.size() < kFarMemo) {
       far_memo_.emplace(index, value);
     } else {
       memo_dropped_ = true;

@@ -26,8 +26,9 @@ struct Entry {
   std::vector<std::string_view> rules;  // empty: nothing is allowed
   std::string_view harm;                // what a call does, for a reader; empty: not known
   Known known = Known::no;
-  bool weights = false;    // torch.load(weights_only=True) takes it
-  bool traversal = false;  // the dots of the name lead through a module or a special attribute
+  bool weights = false;     // torch.load(weights_only=True) takes it
+  bool unresolved = false;  // known only while loading
+  bool traversal = false;   // the dots of the name lead through a module or a special attribute
 
   std::string full() const { return module + "." + name; }
 };

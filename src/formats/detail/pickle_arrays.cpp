@@ -106,14 +106,20 @@ u64 PickleJudge::after_build(const Machine& machine, const Event& event) {
   return skip.value_or(UINT64_MAX);
 }
 
+bool PickleJudge::nested_room() {
+  if (findings_.nested.size() < PickleFindings::kMostNested) return true;
+  ++findings_.more_nested;
+  return false;
+}
+
 // A pickle in bytes: nobody may ever load it, but it was not put there for nothing.
 void PickleJudge::bytes(const Machine& machine, const Value& value) {
-  if (value.size < 8 || scope_ == Scope::harm || findings_.nested.size() >= PickleFindings::kMostNested) return;
+  if (value.size < 8 || scope_ == Scope::harm) return;
   const std::string head = machine.text(value, 8);
   const bool binary = head.starts_with('\x80') && head.size() > 2 && head[1] >= 0 && head[1] <= 5;
   const bool text =
       (head.starts_with('c') || head.starts_with("(c") || head.starts_with("(i")) && value.size < (1U << 20);
-  if (binary || text) findings_.nested.push_back(value);
+  if ((binary || text) && nested_room()) findings_.nested.push_back(value);
 }
 
 }  // namespace steelyard::formats

@@ -50,7 +50,10 @@ PickleJudge::Use& PickleJudge::use_of(const Machine& machine, const Value& globa
     const auto& known = machine.global(global);
     use = std::make_unique<Use>();
     use->entry = gadgets::look_up(known.module, known.name, known.protocol);
-    if (known.cut) use->entry.rules.clear();
+    if (known.cut) {
+      use->entry.rules.clear();
+      use->entry.unresolved = true;
+    }
   }
   return *use;
 }
@@ -126,7 +129,8 @@ void PickleJudge::called_global(const Machine& machine, const Event& event, Use&
   const PickleRules rules(machine, lookup_);
   const auto* arguments = items_of(machine, event.argument);
   if (scope_ == Scope::harm || event.after_fault) {
-    if (!use.entry.harm.empty() && use.entry.rules.empty()) refuse(machine, event, use, {}, "call");
+    const bool known = !use.entry.harm.empty() || use.entry.known >= gadgets::Known::library;
+    if (known && use.entry.rules.empty() && !use.entry.unresolved) refuse(machine, event, use, {}, "call");
     return;
   }
   const bool keywords = event.what == Event::What::create && !event.keywords.is(Kind::absent);
@@ -148,8 +152,7 @@ void PickleJudge::called_global(const Machine& machine, const Event& event, Use&
     ruling = rules.rule(use.entry, "create", arguments);
   if (!ruling.allowed) return refuse(machine, event, use, ruling, action);
   if (ruling.trust) issue("PKL021", machine, event, use.entry.full(), "");
-  if (use.entry.module == "torch.storage" && arguments != nullptr && !arguments->empty() &&
-      findings_.nested.size() < PickleFindings::kMostNested)
+  if (use.entry.module == "torch.storage" && arguments != nullptr && !arguments->empty() && nested_room())
     findings_.nested.push_back((*arguments)[0]);
 }
 
@@ -159,11 +162,15 @@ void PickleJudge::refuse(const Machine& machine, const Event& event, Use& use, c
   const gadgets::Entry& entry = use.entry;
   const bool calls = action == "call" || event.what == Event::What::instantiate;
   std::string_view rule = "PKL006";
-  std::string_view what = entry.harm;
-  if (ruling.storage) {
+  const std::string_view what = entry.harm.empty() ? "calls a function that no pickle needs" : entry.harm;
+  if (entry.unresolved) {
+    rule = "PKL003";
+  } else if (ruling.storage) {
     rule = "PKL020";
-  } else if (!entry.harm.empty()) {
+  } else if (event.after_fault || scope_ == Scope::harm) {
     rule = event.after_fault ? "PKL009" : harm_rule_;
+  } else if (!entry.harm.empty()) {
+    rule = harm_rule_;
   } else if (entry.traversal) {
     rule = "PKL005";
   } else if (PickleRules::acts(entry)) {
@@ -234,7 +241,10 @@ void PickleJudge::persistent(const Machine& machine, const Event& event) {
 void PickleJudge::report_import(const Use& use) {
   const gadgets::Entry& entry = use.entry;
   if (use.at.end == 0 || use.reported || use.after_fault || !entry.rules.empty() || scope_ == Scope::harm) return;
-  const std::string_view rule = !entry.harm.empty() ? "PKL002" : entry.traversal ? "PKL005" : "PKL006";
+  const std::string_view rule = entry.unresolved      ? "PKL003"
+                                : !entry.harm.empty() ? "PKL002"
+                                : entry.traversal     ? "PKL005"
+                                                      : "PKL006";
   const std::string name = text::display(entry.full(), kMostName);
   findings_.add({rule, use.at, "import " + name, name, std::string(entry.harm)});
 }

@@ -46,6 +46,7 @@ struct PickleFindings {
     std::string type;
   };
   std::vector<Storage> storages;
+  u64 more_nested = 0;
   std::vector<wire::pickle::Value> nested;  // bytes that look like pickles, or that a loader is given
 };
 
@@ -91,6 +92,7 @@ class PickleJudge final : public wire::pickle::Observer {
   void refuse(const Machine& machine, const Event& event, Use& use, const Ruling& ruling, std::string_view action);
   void issue(std::string_view rule, const Machine& machine, const Event& event, std::string name,
              std::string_view what);
+  bool nested_room();
   bool suspicious_arguments(const Machine& machine, const Value& value, int depth) const;
   std::optional<Dtype> dtype_of(const Machine& machine, const Value& value) const;
 

@@ -96,6 +96,8 @@ Ruling PickleRules::rule(const gadgets::Entry& entry, std::string_view action, c
       if (verb == "pure" && action == "call") return out;
       if (verb != action) continue;
       const std::string_view patterns = clause.substr(open + 1, clause.size() - open - 2);
+      // Whatever the class, "__class__" and the like are no state.
+      if (action == "build" && !out.trust && values != nullptr && special(values->front(), 0)) continue;
       if (values == nullptr ? patterns != "any*" && patterns != "any" : !list(patterns, *values, depth)) continue;
       if (in_storage && !storage(*values)) {
         refused.storage = true;
@@ -105,6 +107,18 @@ Ruling PickleRules::rule(const gadgets::Entry& entry, std::string_view action, c
     }
   }
   return refused;
+}
+
+// Whether a state would set an attribute that begins with "__".
+bool PickleRules::special(const Value& state, int depth) const {
+  const Node* node = machine_.node(state);
+  if (node == nullptr) return state.is(Kind::dict);
+  if (state.is(Kind::tuple))
+    return depth < 2 && std::ranges::any_of(node->items, [&](const Value& item) { return special(item, depth + 1); });
+  if (!state.is(Kind::dict)) return false;
+  for (std::size_t i = 0; i < node->items.size(); i += 2)
+    if (const Value& key = node->items[i]; key.is(Kind::text) && machine_.text(key, 2) == "__") return true;
+  return node->special;
 }
 
 bool PickleRules::list(std::string_view patterns, const std::vector<Value>& values, int depth) const {

@@ -49,6 +49,7 @@ class PickleRules {
   bool dict(std::string_view pattern, const wire::pickle::Value& value, int depth) const;
   bool word(std::string_view kind, const wire::pickle::Value& value, int depth) const;
   bool storage(const std::vector<wire::pickle::Value>& values) const;
+  bool special(const wire::pickle::Value& state, int depth) const;
 
   const wire::pickle::Machine& machine_;
   const Lookup& lookup_;

@@ -111,6 +111,10 @@ class Scan {
 
   // Bytes that are a pickle themselves, or that a loader is given, become artifacts.
   void nested(const Machine& machine) {
+    if (findings_.more_nested > 0)
+      gap({range_.begin, std::max(extent_.end, machine.offset())},
+          fmt::format("{} more pieces of bytes that look like pickles", findings_.more_nested));
+    findings_.more_nested = 0;
     std::vector<Value> found = std::move(findings_.nested);
     findings_.nested.clear();
     for (const Value& value : found) {
