@@ -109,7 +109,7 @@ checks.equal(run("scan", "bad.gguf", cwd=project / "models", env=env).returncode
 checks.equal(run("scan", "../bad.gguf", cwd=project / "models/conf", env=env).returncode, 1, "from a folder below the file's")
 (project / "models/conf/steelyard.toml").unlink()
 (project / "models/conf").rmdir()
-hub = root / ".cache/huggingface/hub/models--evil--model/snapshots" / ("a" * 40)
+hub = pathlib.Path(env["XDG_CACHE_HOME"]) / "huggingface/hub/models--evil--model/snapshots" / ("a" * 40)
 settings(hub, 'fail-on = "never"\n')
 done = run("scan", bad, cwd=hub, env=env)
 checks.true(done.returncode == 1 and "store of models" in done.stderr, done.stderr)
