@@ -273,7 +273,7 @@ int pickle_confidence(const Source& source, u64 begin) {
     }
     if (outcome.exhausted) return marked ? 90 : 60;
     if (watcher.known) return 60;
-    return marked && count == 0 ? 45 : 0;
+    return marked && count == 0 ? 35 : 0;
   }
   return marked ? 90 : 60;
 }
