@@ -3,11 +3,12 @@
 // Spec: numpy/lib/format.py (versions 1.0 to 3.0). Attacks resisted: headers that are expressions
 // (parsed as literals, never evaluated), dtypes that hide an object field, pickles behind numbers, sizes
 // that don't fit. Several arrays may follow each other. Tested by data/rules/NPY/,
-// tests/unit/npy_test.cpp and, against numpy, tests/oracle/archives_test.py; fuzzed.
+// tests/unit/npy_test.cpp and, against numpy, tests/oracle/numpy_test.py; fuzzed.
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/checked.hpp"
 #include "base/cursor.hpp"
@@ -32,6 +33,15 @@ struct Dtype {
   bool known = false;
 };
 
+// "[ns]", "[25s]".
+bool time_unit(std::string_view text) {
+  if (!text.starts_with('[') || !text.ends_with(']')) return false;
+  text = text.substr(1, text.size() - 2);
+  text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
+  constexpr std::array<std::string_view, 13> kUnits{"Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"};
+  return std::ranges::find(kUnits, text) != kUnits.end();
+}
+
 // "<f8", "|O", "<U12", "<M8[ns]".
 Dtype plain_dtype(std::string_view text) {
   Dtype out;
@@ -50,8 +60,8 @@ Dtype plain_dtype(std::string_view text) {
     out.bytes = 8;
     return out;
   }
-  if ((kind == 'M' || kind == 'm') && unit.starts_with('[') && unit.ends_with(']')) {
-    out.known = true;
+  if (kind == 'M' || kind == 'm') {
+    out.known = size == 8 && (unit.empty() || time_unit(unit));
   } else if (std::string_view("biufcSUVa").find(kind) != std::string_view::npos) {
     out.known = unit.empty() && digits > 0;
   }
@@ -120,8 +130,9 @@ class Parser {
     const u64 begin = in_.offset();
     in_.skip(kMagic.size(), "magic");
     const auto major = in_.read<u8>("major version");
-    in_.read<u8>("minor version");
-    if (in_.ok() && (major < 1 || major > 3)) return broken(begin, fmt::format("version {} doesn't exist", major));
+    const auto minor = in_.read<u8>("minor version");
+    if (in_.ok() && (major < 1 || major > 3 || minor != 0))
+      return broken(begin, fmt::format("version {}.{} doesn't exist", major, minor));
     const u64 length = major == 1 ? in_.read<u16>("header length") : in_.read<u32>("header length");
     const std::string text = in_.text(length, kMostHeader, "header");
     if (!in_.ok()) return broken(begin, to_string(*in_.fault()));

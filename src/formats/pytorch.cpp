@@ -4,7 +4,7 @@
 // PyTorch does: under the folder of the first entry, without regard to case. Storages are held against
 // what the pickle makes of them and never read. Attacks resisted: see wire/zip.hpp; storages that are
 // too small, missing, too large or that no pickle asks for.
-// Tested by data/rules/PTH/, tests/unit/pytorch_test.cpp, tests/oracle/archives_test.py; fuzzed.
+// Tested by data/rules/PTH/, tests/unit/pytorch_test.cpp, tests/oracle/benign_archives_test.py; fuzzed.
 
 #include <algorithm>
 #include <unordered_map>

@@ -3,7 +3,7 @@
 // Spec: torch/serialization.py (legacy_load). The members storages and tensors are pickles with raw
 // numbers between them; each of those pickles is unpickled by a load. Attack resisted: a payload in one
 // of them; this layout is not covered by weights_only in old versions.
-// Tested by data/rules/PTH/, tests/oracle/archives_test.py; fuzzed.
+// Tested by data/rules/PTH/, tests/oracle/benign_archives_test.py; fuzzed.
 
 #include <algorithm>
 

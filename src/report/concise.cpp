@@ -2,7 +2,7 @@
 //
 // What is met and what a model claims stay out; `inspect` is about facts, so it lists them. Attack
 // resisted: names with line breaks that forge a line (Row texts are sanitised). Tested by
-// tests/unit/formats_test.cpp and tests/report/concise-*.golden.
+// tests/unit/report_test.cpp and tests/report/concise*.golden.
 #include <fmt/format.h>
 
 #include "report/rows.hpp"

@@ -1,7 +1,7 @@
 // A table for spreadsheets: RFC 4180, one row for each verdict, requirement, finding, gap and fact.
 //
 // Attack resisted: formula injection (CWE-1236). A field that a spreadsheet might calculate begins with an
-// apostrophe, which shows it as text. Tested by tests/unit/formats_test.cpp and tests/report/csv_test.py.
+// apostrophe, which shows it as text. Tested by tests/unit/report_test.cpp and tests/report/formats_test.py.
 #include <fmt/format.h>
 
 #include <array>

@@ -2,7 +2,7 @@
 // the records, then what was found in them, and an end by which a reader knows that nothing is missing.
 //
 // Texts are those that a person may see; the exact ones are in the records of the json format. Tested by
-// tests/report/schemas_test.py and tests/report/jsonl-*.golden.
+// tests/report/formats_test.py and tests/report/jsonl.golden.
 #include "base/environment.hpp"
 #include "report/rows.hpp"
 

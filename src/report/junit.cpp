@@ -3,7 +3,7 @@
 // somebody accepted is skipped.
 //
 // There is no standard; the dialect is the one that Jenkins' schema junit-10.xsd describes. Attack resisted:
-// markup and characters that XML can't hold. Tested by tests/report/junit_test.py.
+// markup and characters that XML can't hold. Tested by tests/report/formats_test.py.
 #include <fmt/format.h>
 
 #include <map>

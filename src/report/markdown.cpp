@@ -2,7 +2,7 @@
 //
 // Attack resisted: markup, links, images and @mentions in whatever a model calls itself. Every text that
 // isn't this program's own stands in a code span, which renders nothing. Tested by
-// tests/unit/formats_test.cpp and tests/report/markdown-*.golden.
+// tests/unit/report_test.cpp and tests/report/markdown*.golden.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // A report as a list: what the formats with one line for each thing show (concise, jsonl, csv, junit,
 // markdown, sarif).
 //
-// Texts in a Row are sanitised. Pure. Tested by tests/unit/formats_test.cpp and tests/report/*.golden.
+// Texts in a Row are sanitised. Pure. Tested by tests/unit/report_test.cpp and tests/report/*.golden.
 #pragma once
 
 #include "report/view.hpp"

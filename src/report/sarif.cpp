@@ -3,8 +3,8 @@
 // rules[] is the whole catalogue, so that a rule's index is the same in every report of one rule pack. What
 // was not examined becomes notifications of the invocation; accepted findings stay, as suppressed ones.
 // Places are bytes, not lines: byteOffset regions in the file itself, with the member of an archive as the
-// logical location. Tested against the official schema by tests/report/schemas_test.py, and by
-// tests/report/sarif-*.golden.
+// logical location. Tested against the official schema by tests/report/formats_test.py, and by
+// tests/report/sarif.golden.
 #include <fmt/format.h>
 
 #include <map>

@@ -344,6 +344,7 @@ std::vector<Examined> examined(const Report& report, const Evidence& evidence) {
 
 std::string summary(const Report& report) {
   std::string format;
+  u64 largest = 0;
   u64 bytes = 0;
   std::size_t files = 0;
   std::size_t models = 0;
@@ -357,7 +358,11 @@ std::string summary(const Report& report) {
       ++files;
     }
     for (const auto& artifact : record.found.artifacts) {
-      if (format.empty() && artifact.format != "unknown") format = artifact.format;
+      if (artifact.parent || artifact.format == "unknown" || artifact.subject >= record.subjects.size()) continue;
+      const u64 size = record.subjects[artifact.subject].bytes;  // the weights are the largest file
+      if (!format.empty() && size <= largest) continue;
+      format = artifact.format;
+      largest = size;
     }
   }
   std::vector<std::string> parts;

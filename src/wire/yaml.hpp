@@ -4,7 +4,7 @@
 // aliases that multiply (an alias of a collection is a token of its own and is never expanded; that of a
 // scalar repeats its text, up to a limit), nesting and documents of any size (depth and bytes are
 // bounded), tags that construct Python objects (they are kept for the caller). The first fault sticks.
-// Not thread-safe. Tested by tests/unit/yaml_test.cpp and, against PyYAML, by
+// Not thread-safe. Tested, against PyYAML, by
 // tests/oracle/repository_test.py; fuzzed through the formats that use it.
 #pragma once
 

@@ -1,7 +1,7 @@
 // recipe: text in, bytes out. The language is described in tools/recipe/README.md.
 //
 // Binary test inputs are written as recipes, so that a reviewer reads them and no malware lies in
-// the repository. Tested by tests/unit/recipe_test.cpp.
+// the repository. Tested by tests/unit/rules_test.cpp.
 #pragma once
 
 #include <string_view>

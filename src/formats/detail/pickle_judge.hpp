@@ -4,7 +4,7 @@
 // becomes an issue; a list of harmful names only chooses the words. Attacks resisted: callees that are
 // results of calls, attributes reached by dots, allowed names with arguments that make them harmful,
 // state for functions, classes and modules, floods. Not thread-safe.
-// Tested by tests/unit/pickle_judge_test.cpp and tests/oracle/benign_pickles_test.py.
+// Tested by tests/unit/pickle_judge_test.cpp and tests/oracle/benign_archives_test.py.
 #pragma once
 
 #include <map>

@@ -3,7 +3,7 @@
 // For every format that holds pickles: raw files, PyTorch's archives, arrays of objects. Several
 // pickles may follow one another; readers that disagree about frames are each followed; pickles inside
 // bytes become artifacts of their own. Tested by data/rules/PKL, tests/unit/pickle_judge_test.cpp and
-// tests/oracle/benign_pickles_test.py.
+// tests/oracle/benign_archives_test.py.
 #pragma once
 
 #include "formats/item.hpp"
