@@ -19,9 +19,11 @@ Advisory read(toml::Table& table) {
     entry.finish();
   }
   for (toml::Table& entry : table.tables("trigger")) {
-    advisory.triggers.push_back({entry.required_text("rule"), entry.texts("formats")});
+    advisory.triggers.push_back({entry.required_text("rule"), entry.texts("formats"), entry.text("key"),
+                                 entry.text("has"), entry.integer("least").value_or(0)});
     entry.finish();
   }
+  (void)table.take("example");  // for the tests
   table.finish();
   return advisory;
 }
@@ -46,11 +48,18 @@ bool inside(const Examination& found, std::optional<u32> artifact, const std::ve
   return false;
 }
 
+bool says(const Finding& finding, const Advisory::Trigger& trigger) {
+  if (trigger.key.empty()) return true;
+  const json::Value& value = finding.data[trigger.key];
+  if (value.is_string()) return trigger.least == 0 && value.string().contains(trigger.has);
+  return value.is_integer() && trigger.has.empty() && value.integer() >= trigger.least;
+}
+
 // What sets the advisory off, as a finding whose place the new one takes.
 std::optional<Finding> triggered(const Advisory& advisory, const Examination& found) {
   for (const Advisory::Trigger& trigger : advisory.triggers) {
     for (const Finding& finding : found.findings) {
-      if (finding.rule == trigger.rule && inside(found, finding.artifact, trigger.formats))
+      if (finding.rule == trigger.rule && inside(found, finding.artifact, trigger.formats) && says(finding, trigger))
         return Finding{"LDR001", Severity::info, finding.artifact, finding.at,
                        json::Value().set("because", trigger.rule)};
     }

@@ -22,6 +22,9 @@ struct Advisory {
   struct Trigger {
     std::string rule;                  // a finding of this rule
     std::vector<std::string> formats;  // in an artifact of this format, or inside one; empty: in any
+    std::string key;                   // of the finding's data; empty: any finding
+    std::string has;                   // what the text under `key` contains
+    i64 least = 0;                     // what the number under `key` is at least
   };
   std::string id;
   std::string title;

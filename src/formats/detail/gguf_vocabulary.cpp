@@ -150,7 +150,11 @@ class Check {
         in.skip(size, "token");
         if (in.ok())
           report_.add("GGF033", Range{begin, in.offset()},
-                      json::Value().set("token", i).set("text", "").set("why", fmt::format("it has {} bytes", size)));
+                      json::Value()
+                          .set("token", i)
+                          .set("text", "")
+                          .set("why", fmt::format("it has {} bytes", size))
+                          .set("bytes", size));
         continue;
       }
       const std::string token = in.text(size, kLongestToken, "token");

@@ -203,6 +203,8 @@ void PickleJudge::changed(const Machine& machine, const Event& event, std::strin
     use.reported = true;
     return issue("PKL010", machine, event, use.entry.full(), use.entry.harm);
   }
+  if (action == "set" && event.target.is(Kind::persistent) && loader_ == "torch")
+    return issue("PKL023", machine, event, "", "");
   if (!event.target.is(Kind::object)) return issue("PKL014", machine, event, "", "");
   if (machine.node(event.target) == nullptr) return issue("PKL014", machine, event, "", "");
   const PickleRules rules(machine, lookup_);
@@ -216,6 +218,8 @@ void PickleJudge::changed(const Machine& machine, const Event& event, std::strin
     return;
   }
   if (entry.rules.empty()) return;  // the same
+  if (action == "set" && (type == "torch:Tensor" || type == "torch.nn:Parameter" || type == "torch:Storage"))
+    return issue("PKL023", machine, event, entry.full(), "");
   const std::string_view rule = PickleRules::risky(entry) ? "PKL004" : "PKL007";
   issue(entry.harm.empty() ? rule : harm_rule_, machine, event, entry.full(), entry.harm);
 }

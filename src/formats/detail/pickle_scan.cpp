@@ -30,8 +30,9 @@ constexpr std::size_t kDecoded = 4 << 20;  // bytes of an encoded pickle inside 
 constexpr u64 kPicklesInARow = 4096;
 
 // Issues of these rules mean that the pickle does harm; any other issue that it needs trust.
-constexpr auto kMalicious = std::to_array<std::string_view>(
-    {"PKL001", "PKL002", "PKL003", "PKL004", "PKL005", "PKL008", "PKL009", "PKL010", "PKL013", "PKL019", "PKL020"});
+constexpr auto kMalicious =
+    std::to_array<std::string_view>({"PKL001", "PKL002", "PKL003", "PKL004", "PKL005", "PKL008", "PKL009", "PKL010",
+                                     "PKL013", "PKL019", "PKL020", "PKL023"});
 
 class Tracer final : public Observer {
  public:
