@@ -42,8 +42,9 @@ int run(Session& session) {
   const auto& wanted = session.arguments().positional;
   std::vector<const rules::Rule*> chosen;
   for (const auto& [id, rule] : rules::catalog()) {
-    const auto begins = [&](const std::string& code) { return id.starts_with(report::upper(code)); };
-    if (wanted.empty() || std::ranges::any_of(wanted, begins)) chosen.push_back(&rule);
+    bool begins = wanted.empty();
+    for (const std::string& code : wanted) begins = begins || id.starts_with(report::upper(code));
+    if (begins) chosen.push_back(&rule);
   }
   if (chosen.empty())
     return session.failed(

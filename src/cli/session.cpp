@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "base/text.hpp"
+#include "formats/format.hpp"
 
 namespace steelyard::cli {
 namespace {
@@ -94,7 +95,7 @@ Result<scan::Services> Session::services() {
   const auto mode = wanted == "strict" ? sandbox::Mode::strict
                     : wanted == "off"  ? sandbox::Mode::off
                                        : sandbox::Mode::best;
-  SY_TRY(zygote_, sandbox::Zygote::start(mode, {&scan::worker_task}));
+  SY_TRY(zygote_, sandbox::Zygote::start(mode, {&scan::worker_task}, {}, &formats::preload));
   scan::Services services{.environment = environment_, .zygote = *zygote_, .progress = {}};
   if (!arguments_.has("no-cache")) {
     if (const auto cache = folder("XDG_CACHE_HOME", ".cache"); !cache.empty()) {

@@ -38,6 +38,9 @@ struct Format {
 
 // Every format, in the order of their ids.
 std::span<const Format* const> all();
+// Reads the tables that most formats need now, for instance before forking.
+void preload();
+
 // The most confident one first, then the most confident of each other family; empty: none.
 std::vector<const Format*> detect(const Source& source, std::string_view name);
 

@@ -7,6 +7,7 @@
 
 #include "base/checked.hpp"
 #include "base/text.hpp"
+#include "formats/detail/gadgets.hpp"
 #include "formats/format.hpp"
 
 namespace steelyard::formats {
@@ -82,6 +83,8 @@ void run(std::span<const Format* const> formats, Item& item) {
   // Children have added theirs; an artifact's own stands before them.
   item.out_.coverage.insert(item.out_.coverage.begin() + static_cast<std::ptrdiff_t>(at), std::move(item.coverage_));
 }
+
+void preload() { gadgets::preload(); }
 
 std::vector<const Format*> detect(const Source& source, std::string_view name) {
   constexpr int kSure = 40;  // of another family

@@ -128,7 +128,7 @@ namespace {
 // Feeds the bytes in [begin, end) to `digest`; empty when they end early.
 template <class Digest>
 std::string hash_range(Digest digest, const File& file, u64 begin, u64 end, const std::function<void(u64)>& progress) {
-  ::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  if (end - begin > kHashWindow) ::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_SEQUENTIAL);
   std::vector<std::byte> window(std::min<u64>(kHashWindow, end - begin));
   for (u64 at = begin; at < end;) {
     const std::size_t count = file.read(at, std::span(window).first(std::min<u64>(window.size(), end - at)));

@@ -51,8 +51,10 @@ struct Reply {
 
 class Zygote {
  public:
-  // Call while the process has a single thread.
-  static Result<std::unique_ptr<Zygote>> start(Mode mode, std::vector<Task> tasks, Limits limits = {});
+  // Call while the process has a single thread. `warm`, if set, runs once in the zygote when a second batch
+  // comes: what it loads, all further workers inherit.
+  static Result<std::unique_ptr<Zygote>> start(Mode mode, std::vector<Task> tasks, Limits limits = {},
+                                               void (*warm)() = nullptr);
   virtual ~Zygote() = default;
   // Error only when the zygote itself is gone.
   virtual Result<Reply> run(const Batch& batch) = 0;

@@ -150,7 +150,7 @@ bool write_all(int fd, Bytes bytes) {
 
 // The zygote's whole life. Ends when the parent's end of the socket closes; as the first process of
 // its pid namespace it takes every worker with it.
-[[noreturn]] void live(int socket, const std::vector<Task>& tasks, const Limits& limits) {
+[[noreturn]] void live(int socket, const std::vector<Task>& tasks, const Limits& limits, void (*warm)()) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   ::signal(SIGINT, SIG_IGN);  // a Ctrl-C is for the parent, whose end ends this process
   Hello hello;
@@ -164,6 +164,7 @@ bool write_all(int fd, Bytes bytes) {
 
   std::map<u64, pid_t> workers;
   Order order;
+  u64 batches = 0;
   std::vector<int> descriptors;
   while (receive_order(socket, order, descriptors)) {
     for (int status = 0; const pid_t ended = ::waitpid(-1, &status, WNOHANG);) {
@@ -173,6 +174,7 @@ bool write_all(int fd, Bytes bytes) {
     if (order.kind == Order::Kind::kill) {
       if (const auto found = workers.find(order.batch); found != workers.end()) ::kill(found->second, SIGKILL);
     } else if (descriptors.size() >= 2 && order.task < tasks.size()) {
+      if (++batches == 2 && warm != nullptr) warm();
       const pid_t child = ::fork();
       if (child == 0) {
         ::close(socket);
@@ -182,8 +184,12 @@ bool write_all(int fd, Bytes bytes) {
     }
     for (const int fd : descriptors) ::close(fd);
   }
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
   ::_exit(0);
 }
+
+constexpr i64 kFarewell = 1000;  // milliseconds
 
 i64 milliseconds() {
   using namespace std::chrono;
@@ -197,6 +203,10 @@ class ForkedZygote final : public Zygote {
 
   ~ForkedZygote() override {
     socket_.reset();
+    // It ends by itself, and what its workers used is then counted as this process's.
+    for (const i64 late = milliseconds() + kFarewell; milliseconds() < late; ::usleep(200)) {
+      if (::waitpid(child_, nullptr, WNOHANG) == child_) return;
+    }
     ::kill(child_, SIGKILL);
     ::waitpid(child_, nullptr, 0);
   }
@@ -312,7 +322,7 @@ std::vector<std::string> achieved(const Hello& hello, std::string& missing) {
 
 }  // namespace
 
-Result<std::unique_ptr<Zygote>> Zygote::start(Mode mode, std::vector<Task> tasks, Limits limits) {
+Result<std::unique_ptr<Zygote>> Zygote::start(Mode mode, std::vector<Task> tasks, Limits limits, void (*warm)()) {
   if (mode == Mode::off) return std::make_unique<InProcess>(std::move(tasks));
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0)
@@ -330,9 +340,9 @@ Result<std::unique_ptr<Zygote>> Zygote::start(Mode mode, std::vector<Task> tasks
     if (::dup2(theirs.get(), 3) < 0 || ::syscall(SYS_close_range, 4U, ~0U, 0U) != 0) ::_exit(1);
     // The pid namespace holds for children: the zygote is its first one, this process only waits.
     const bool inside = enter_namespaces();
-    if (!inside) live(3, tasks, limits);
+    if (!inside) live(3, tasks, limits, warm);
     const pid_t zygote = ::fork();
-    if (zygote == 0) live(3, tasks, limits);
+    if (zygote == 0) live(3, tasks, limits, warm);
     ::close(3);
     ::signal(SIGINT, SIG_IGN);
     if (zygote > 0) ::waitpid(zygote, nullptr, 0);

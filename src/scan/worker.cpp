@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
 #include "base/cursor.hpp"
 #include "formats/item.hpp"
 #include "scan/protocol.hpp"
@@ -12,11 +16,27 @@ namespace {
 
 constexpr u64 kMostName = 4096;
 
+constexpr u64 kSmall = u64{64} << 10;
+
+// A small file is read once, in one piece.
 class DescriptorSource final : public Source {
  public:
-  DescriptorSource(int descriptor, u64 size) : descriptor_(descriptor), size_(size) {}
+  DescriptorSource(int descriptor, u64 size) : descriptor_(descriptor), size_(size) {
+    if (size > kSmall) return;
+    small_.resize(size);
+    small_.resize(from_file(0, small_));
+  }
   u64 size() const override { return size_; }
   std::size_t read(u64 offset, std::span<std::byte> out) const override {
+    if (size_ > kSmall) return from_file(offset, out);
+    if (offset >= small_.size()) return 0;
+    const std::size_t count = std::min<u64>(out.size(), small_.size() - offset);
+    std::memcpy(out.data(), small_.data() + offset, count);
+    return count;
+  }
+
+ private:
+  std::size_t from_file(u64 offset, std::span<std::byte> out) const {
     std::size_t done = 0;
     while (done < out.size()) {
       const ssize_t count =
@@ -27,14 +47,24 @@ class DescriptorSource final : public Source {
     return done;
   }
 
- private:
   int descriptor_;
   u64 size_;
+  std::vector<std::byte> small_;
 };
 
 }  // namespace
 
 void worker_task(std::span<const int> files, Bytes request, const sandbox::Writer& write) {
+  // Of a batch of small files, as few writes as possible: each one wakes the parent.
+  std::vector<std::byte> waiting;
+  const auto flush = [&] {
+    if (!waiting.empty()) write(waiting);
+    waiting.clear();
+  };
+  const auto collect = [&](Bytes bytes) {
+    waiting.insert(waiting.end(), bytes.begin(), bytes.end());
+    if (waiting.size() >= kSmall) flush();
+  };
   const MemorySource source(request);
   Cursor in(source);
   const bool parts = in.read<u8>("parts") != 0;
@@ -43,8 +73,9 @@ void worker_task(std::span<const int> files, Bytes request, const sandbox::Write
     const std::string name = in.text(in.read<u32>("name length"), kMostName, "name");
     Examination found = formats::examine(DescriptorSource(files[i], size), name);
     if (!parts) found.parts.clear();
-    encode(static_cast<u32>(i), found, write);
+    encode(static_cast<u32>(i), found, collect);
   }
+  flush();
 }
 
 }  // namespace steelyard::scan

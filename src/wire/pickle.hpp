@@ -207,8 +207,8 @@ class Machine {
   static constexpr std::size_t kMostItems = 256 * 1024;
   static constexpr std::size_t kMostGlobals = 32 * 1024;
   static constexpr std::size_t kMostGlobalBytes = 4 << 20;
-  static constexpr std::size_t kMemoChunk = 4096;
-  static constexpr std::size_t kMemoChunks = 128;  // 524,288 entries
+  static constexpr std::size_t kMemoChunk = 128;
+  static constexpr std::size_t kMemoChunks = 4096;  // 524,288 entries
   static constexpr std::size_t kFarMemo = 16 * 1024;
   static constexpr std::size_t kMostStack = 384 * 1024;
   static constexpr std::size_t kCollapse = 128 * 1024;
