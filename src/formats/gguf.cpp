@@ -155,6 +155,17 @@ class Parser {
     return kept;
   }
 
+  // A text that was cut may end within a character.
+  void check_encoding(std::string_view kept, u64 length, std::string_view where, Range at) {
+    for (std::size_t cut = 0; cut <= (kept.size() < length ? 3 : 0) && cut <= kept.size(); ++cut) {
+      if (text::valid_utf8(kept.substr(0, kept.size() - cut))) return;
+    }
+    report_.add("GGF039", at,
+                json::Value()
+                    .set("where", text::to_value(std::string(where.substr(0, 256))))
+                    .set("text", text::to_value(std::string(kept.substr(0, 256)))));
+  }
+
   void metadata() {
     std::unordered_set<std::string> seen;
     for (u64 i = 0; i < key_count_ && in_.ok(); ++i) {
@@ -168,9 +179,11 @@ class Parser {
       if (key.empty() || text::has_hidden(key))
         report_.add("GGF021", Range{begin, in_.offset()},
                     json::Value().set("where", field).set("text", text::to_value(key.substr(0, 256))));
+      check_encoding(key, key.size(), field, {begin, in_.offset()});
       Value value = read_value(key);
       if (!in_.ok()) return;
       value.at = {begin, in_.offset()};
+      if (value.type == Type::string) check_encoding(value.text, value.length, key, value.at);
       keep(key, std::move(value));
     }
   }
@@ -449,6 +462,7 @@ class Parser {
       if (length >= kLongestTensorName) report_.add("GGF009", at, shown().set("bytes", length));
       if (name.empty() || text::has_hidden(name))
         report_.add("GGF021", at, json::Value().set("where", field).set("text", text::to_value(name.substr(0, 256))));
+      check_encoding(name, name.size(), field, at);
       const auto bytes = tensor_bytes(dimensions, type, at, shown);
       if (!bytes) {
         broken_ = true;
