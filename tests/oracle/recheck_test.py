@@ -19,7 +19,7 @@ import hashlib  # noqa: E402
 
 import steelyard_recheck as second  # noqa: E402
 
-CASES = 1500
+CASES = 2000
 DIGESTS = [digit * 64 for digit in "0123"]
 NAMES = ["HuggingFaceTB", "huggingfacetb", "Evil Corp", "名前" * 60, "a\u202eb\u0001\"\\", "Acme_AI", ""]
 LICENCES = ["apache-2.0", "Apache 2.0", "MIT", "cc-by-nc-4.0", "CC_BY_4.0", "other", "llama3", ["mit", "apache-2.0"], 7,
@@ -28,6 +28,9 @@ FORMATS = ["GGUF v3", "gguf", "SafeTensors", "pickle", 3, "İgguf"]
 CHECKS = ["model_permissions", "server_exposure", "server_privilege", "secrets", "isolation"]
 TIMES = ["2026-11-24T10:12:28Z", "2026-11-01T00:00:00Z", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "yesterday",
          "0000-02-29T00:00:00Z", "2025-02-29T00:00:00Z", "2026-11-24T10:12:60Z", "9999-12-31T23:59:59Z", ""]
+CLAIMS = ["context_length", "json"]
+ASKED = {"prompt": "What is the capital of France?", "checker": "contains", "expected": "Paris"}
+EXPECTED = hashlib.sha256(second.canonical(ASKED).encode()).hexdigest()
 NOW = 1795600000
 ASSURANCES = ["verified", "signed", "corroborated", "claimed", "claimed", "claimed", "missing", "contradicted"]
 
@@ -78,9 +81,9 @@ def scan(rng, calm):
     for _ in range(0 if calm else rng.choice([0, 0, 1, 2, 5])):
         s["findings"].append({"rule": rng.choice(["GGF001", "GGF002", "STS001", "IDN001", "PKL009"]), "artifact": None, "at": None,
                               "severity": rng.choice(second.SEVERITIES), "data": {}})
-    if rng.random() < 0.3:
+    if rng.random() < 0.6:
         s["findings"].append({"rule": "LDR001", "artifact": None, "at": None, "severity": "info", "data": {
-            "advisory": "CVE-0-1", "loaders": [{"name": rng.choice(["ollama", "llama-server", "torch"]),
+            "advisory": "CVE-0-1", "loaders": [{"name": rng.choice(["ollama", "ollama", "torch"]),
                                                 "from": rng.choice(["", "", "0.10.1", "b10", "x"]),
                                                 "before": rng.choice(["", "0.17.1", "b8146", "unknown"])}
                                                for _ in range(rng.choice([0, 1, 2]))]}})
@@ -99,10 +102,43 @@ def host(rng, calm):
                                    rng.choice(["verified"] * 9 + ASSURANCES)))
     versions = ["0.9", "0.17.1", "v0.17.0", "b8146", "b9", "unknown", "1.0rc1", "2.6.0+cu118", "1.2.post1", "b", "", "1." * 9 + "1", None]
     if calm or rng.random() < 0.9:
-        s["facts"].append(fact("host.runtimes", [{"name": rng.choice(["ollama", "llama-server", "torch", "w" * 130]),
-                                                  "version": rng.choice(versions), "path": "/x"}
+        s["facts"].append(fact("host.runtimes", [{"name": rng.choice(["ollama", "ollama", "torch", "w" * 130]),
+                                                  "version": rng.choice(versions + ["0.9"] * 5), "path": "/x"}
                                                  for _ in range(rng.choice([0, 1, 2]))],
                                rng.choice(["verified"] * 9 + ASSURANCES)))
+    return s
+
+
+ODD_NUMBERS = ["-0.5", "1e9", "", "1.", "007", "0.1234567", "9" * 12, "9" * 13, "20.000001"]
+SCORES = ["0.2", "0.5", "0.93", "0.99"]
+MEASURED = [("speed", {"phase": "generation"}, "token/s", ["12", "20", "42.5"]), ("speed", {"phase": "load"}, "ms", ["50", "900"]),
+            ("memory", {"what": "peak_rss", "context": "2048"}, "byte", ["1000", "300000000", "900000000"]), ("memory", {"what": "weights"}, "byte", ["1000"]),
+            ("quality", {"task": "arc"}, "1", SCORES), ("damage", {"score": "top_agreement"}, "1", SCORES),
+            ("damage", {"score": "perplexity"}, "1", ["-0.01", "0.03", "0.9"]), ("pass_rate", {"expect": EXPECTED}, "1", SCORES)]
+
+
+def measurement(rng, calm):
+    metric, part, unit, values = rng.choice(MEASURED)
+    if not calm:
+        part, unit, values = rng.choice([part, part, {}, {"phase": 3}]), rng.choice([unit] * 5 + ["x"]), values + ODD_NUMBERS
+    value = rng.choice(values)
+    interval = rng.choice([[], [value, value], [rng.choice(values), rng.choice(values)]] if not calm else [[], [value, value]])
+    return {"metric": metric, "slice": part, "value": value, "unit": unit, "n": rng.choice([0, 1, 200]), "interval": interval,
+            "level": "0.95" if interval else None, "interval_method": None, "oracle": {}}
+
+
+def bench(rng, calm):
+    s = blank("bench", rng)
+    for _ in range(1 if calm else rng.choice([0, 1, 1, 2])):
+        s["subjects"].append({"role": "weights", "path": "m", "bytes": 1, "sha256": rng.choice(DIGESTS[:1] if calm else [*DIGESTS[:2], DIGESTS[3], None])})
+    s["measurements"] = [measurement(rng, calm) for _ in range(rng.choice([0, 4, 9]))]
+    for name in CLAIMS:
+        if rng.random() < 0.7:
+            s["facts"].append(fact(f"claim.{name}", {"state": rng.choice(["confirmed"] * 6 + ["refuted", "undetermined", None]), "why": rng.choice(["w", None])},
+                                   rng.choice(["verified"] * 9 + ASSURANCES)))
+    if rng.random() < 0.8:
+        layers = some(rng, ["seccomp", "landlock:7", "namespaces", "seccompx", 3], 4) + ["seccomp"] * rng.choice([0, 1])
+        s["facts"].append(fact("engine.sandbox", layers, rng.choice(["verified"] * 9 + ASSURANCES)))
     return s
 
 
@@ -138,6 +174,13 @@ def requirements(rng):
         "no_path": lambda: {"classes": rng.choice([[], ["integrity"], ["integrity", "confidentiality"]]),
                             "accept": rng.choice([[], [], ["confirm", "remove_tool"], ["block_tainted"]])},
         "runtime_cve": dict,
+        "speed": lambda: rng.choice([{"phase": "generation", "min": 20}, {"phase": "load", "max_ms": 100}, {"phase": "load", "min": 1}]),
+        "memory": lambda: {"max_mb": rng.choice([1, 512]), **rng.choice([{}, {"what": "weights"}, {"context": 2048}])},
+        "quality": lambda: {"task": rng.choice(["arc", "arc", "b\u202e"]), "min_percent": rng.choice([1, 50, 93, 100])},
+        "damage": lambda: rng.choice([{"score": "top_agreement", "min_percent": 90}, {"score": "perplexity", "max_percent": 50}, {"score": "perplexity"}]),
+        "expect": lambda: {**ASKED, **rng.choice([{}, {"min_percent": 50}])},
+        "claim": lambda: {"claims": rng.choice([["json"], CLAIMS])},
+        "sandbox": lambda: {"layers": rng.choice([["seccomp"], ["seccomp", "landlock"]])},
         "evidence_age": lambda: rng.choice([{"max_days": rng.choice([1, 30, 36500])}, {"max_days": 90, "kinds": ["scan", "host"]}]),
     }
     assert kinds.keys() == second.KINDS.keys()
@@ -150,7 +193,7 @@ def case(seed):
     rng = random.Random(seed)
     calm = seed % 3 == 0  # without mishaps, so that every decision comes up
     records = []
-    for make, most in ((scan, 2), (host, 2), (context, 2)):
+    for make, most in ((scan, 2), (host, 2), (context, 2), (bench, 2)):
         for _ in range(rng.choice([1, 1, most] if calm else [0, 1, 1, most])):
             records.append(seal(make(rng, calm), rng.choice(TIMES[:2] if calm else TIMES)))
     if records and rng.random() < 0.2:  # the same statement from another run
