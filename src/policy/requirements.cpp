@@ -91,10 +91,11 @@ std::string kind_fault(const std::string& name) {
                      hint(name, names));
 }
 
-Requirement read(toml::Table& table) {
+// `kind`: of a table that has a name of its own; empty: the table says it.
+Requirement read(toml::Table& table, std::string kind_name = {}) {
   Requirement item;
   item.id = table.required_text("id");
-  item.kind = table.required_text("kind");
+  item.kind = kind_name.empty() ? table.required_text("kind") : std::move(kind_name);
   item.why = table.text("why");
   if (std::string message = id_fault(item.id); table.has("id") && !message.empty()) table.error("id", message);
   const Kind* kind = find_kind(item.kind);
@@ -167,16 +168,19 @@ Result<Requirements> parse_requirements(std::string text, const std::string& nam
   requirements.title = table.text("title");
   std::set<std::string> ids;
   auto entries = table.tables("require");
-  if (entries.empty()) table.error("require", "at least one [[require]] is needed: nothing would be asked for");
-  if (entries.size() > kMostRequirements)
-    return fail(ErrorCode::usage,
-                fmt::format("{}: {} requirements, at most {}", name, entries.size(), kMostRequirements));
-  for (toml::Table& entry : entries) {
-    Requirement item = read(entry);
+  auto expectations = table.tables("expect");
+  if (entries.empty() && expectations.empty())
+    table.error("require", "at least one [[require]] is needed: nothing would be asked for");
+  if (entries.size() + expectations.size() > kMostRequirements)
+    return fail(ErrorCode::usage, fmt::format("{}: {} requirements, at most {}", name,
+                                              entries.size() + expectations.size(), kMostRequirements));
+  const auto add = [&](toml::Table& entry, Requirement item) {
     if (!item.id.empty() && !ids.insert(item.id).second)
       entry.error("id", fmt::format("the id \"{}\" is used twice", item.id));
     requirements.items.push_back(std::move(item));
-  }
+  };
+  for (toml::Table& entry : entries) add(entry, read(entry));
+  for (toml::Table& entry : expectations) add(entry, read(entry, "expect"));
   table.finish();
   SY_CHECK(document->check());
   return requirements;

@@ -103,6 +103,20 @@ TEST(Requirements, CaretUnderTheSpot) {
   EXPECT_NE(parsed.error().message.find('^'), std::string::npos) << parsed.error().message;
 }
 
+TEST(Requirements, ExpectationsHaveATableOfTheirOwn) {
+  const std::string head = "schema = \"steelyard/require/1\"\nname = \"mine\"\n";
+  const std::string table =
+      "[[expect]]\nid = \"capital\"\nprompt = \"The capital of France?\"\nchecker = \"contains\"\nexpected = "
+      "\"Paris\"\n";
+  const auto parsed = parse_requirements(head + table, "r.toml");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  ASSERT_EQ(parsed->items.size(), 1U);
+  EXPECT_EQ(parsed->items[0].kind, "expect");
+  EXPECT_EQ(parsed->items[0].params["expected"].string(), "Paris");
+  EXPECT_FALSE(parse_requirements(head + table + "kind = \"expect\"\n", "r.toml"));
+  EXPECT_FALSE(parse_requirements(head + table + table, "r.toml"));
+}
+
 TEST(Requirements, JsonIsHeldToTheSame) {
   const auto document = [](std::string_view item) {
     return *json::parse("{\"schema\":\"steelyard/require/1\",\"name\":\"n\",\"title\":\"\",\"require\":[" +

@@ -22,7 +22,7 @@ constexpr Param kParams[] = {
      .most = 36500},
     {.name = "kinds",
      .type = Param::Type::texts,
-     .choices = "scan,host,context",
+     .choices = "scan,host,context,bench,stack",
      .meaning = "kinds of records that are held to it (default: all there are)"},
 };
 
