@@ -50,10 +50,24 @@ TEST(Gadgets, EveryRuleIsWellFormed) {
       EXPECT_EQ(std::ranges::count(setting.value, '\'') % 2, 0) << file.path << " " << setting.value;
       std::string_view verb = setting.value;
       if (verb.starts_with("trust ")) verb.remove_prefix(6);
+      if (verb.starts_with("native ")) verb.remove_prefix(7);
       verb = verb.substr(0, verb.find_first_of("(;"));
       EXPECT_TRUE(std::ranges::find(kVerbs, verb) != kVerbs.end()) << file.path << " " << setting.key << ": " << verb;
     }
   }
+}
+
+TEST(Gadgets, StarsInModulesStopAtDots) {
+  const auto known = [](const char* module, const char* name) { return !look_up(module, name, 4).rules.empty(); };
+  EXPECT_TRUE(known("transformers.models.bert.modeling_bert", "BertModel"));
+  EXPECT_TRUE(known("transformers.models.bert.modeling_bert.inner", "BertModel"));
+  EXPECT_TRUE(known("transformers.models.bert.tokenization_bert_fast", "BertTokenizerFast"));
+  EXPECT_FALSE(known("transformers.models.bert.tokenization_bert", "BertTokenizer"));
+  EXPECT_FALSE(known("transformers.models.bert.x.modeling_bert", "BertModel"));
+  EXPECT_FALSE(known("transformers.models.modeling_bert", "BertModel"));
+  EXPECT_FALSE(known("transformers.models.bert.my_modeling_bert", "BertModel"));
+  EXPECT_FALSE(known("statsmodels.tsa.tests.test_x", "Test"));
+  EXPECT_TRUE(known("statsmodels.tsa.arima.model", "ARIMA"));
 }
 
 TEST(Gadgets, OldNamesMeanWhatPython3CallsThem) {

@@ -1,10 +1,12 @@
-// The judge against tests/pickle/attacks.toml, and what needs more than a recipe: PKL017, PKL018, PKL019.
+// The judge against tests/pickle/attacks.toml and tests/pickle/libraries/, and what needs more than a recipe: PKL017,
+// PKL018, PKL019.
 
 #include "formats/detail/pickle_judge.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -87,6 +89,24 @@ TEST(PickleJudge, EveryAttackIsFound) {
   EXPECT_GT(count, 40);
 }
 
+// What tests/oracle/library_pickles.py recorded: none of it is above info.
+TEST(PickleJudge, PicklesOfLibrariesAreInert) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(STEELYARD_SOURCE_DIR "/tests/pickle/libraries")) {
+    const std::string path = "tests/pickle/libraries/" + entry.path().filename().string();
+    const auto document = toml::Document::parse(file(path), path);
+    ASSERT_TRUE(document) << document.error().message;
+    toml::Table root(**document, (*document)->root(), path);
+    for (toml::Table& pickle : root.tables("pickle")) {
+      const Examination found = examine(pickle.text("recipe"));
+      EXPECT_EQ(all(found), "") << pickle.text("title");
+      EXPECT_EQ(verdict(found), "inert") << pickle.text("title");
+      ++count;
+    }
+  }
+  EXPECT_GT(count, 40);
+}
+
 TEST(PickleJudge, NoGadgetIsCalledUnseen) {
   const auto document = toml::Document::parse(file("tests/pickle/attacks.toml"), "attacks");
   ASSERT_TRUE(document) << document.error().message;
@@ -121,6 +141,20 @@ TEST(PickleJudge, PersistentIdsOfTorch) {
   EXPECT_EQ(plain.fact("pickle.storages")->value.array()[0]["elements"].integer(), 16);
   EXPECT_TRUE(fired(examine_for("PROTO 2\nBINUNICODE other\nBINPERSID\nSTOP", "torch"), "PKL017"));
   EXPECT_FALSE(fired(examine_for("PROTO 2\nBINUNICODE other\nBINPERSID\nSTOP", ""), "PKL017"));
+}
+
+// torch.load returns the class of ('module', class, file, source), so this is what is created or called.
+TEST(PickleJudge, ModulesOfOldTorch) {
+  const auto module = [](const std::string& name, const std::string& then) {
+    return "PROTO 2\nMARK\nBINUNICODE module\nGLOBAL " + name +
+           "\nBINUNICODE linear.py\nBINUNICODE source\nTUPLE\nBINPERSID\n" + then + "\nSTOP";
+  };
+  const std::string made = "EMPTY_TUPLE\nNEWOBJ\nEMPTY_DICT\nBUILD";
+  EXPECT_EQ(verdict(examine_for(module("torch.nn.modules.linear Linear", made), "torch")), "inert");
+  EXPECT_EQ(verdict(examine_for(module("mymodule Net", made), "torch")), "unknown");
+  EXPECT_EQ(verdict(examine_for(module("mymodule Net", made), "")), "malicious") << "nobody knows what it returns";
+  const Examination called = examine_for(module("posix system", "BINUNICODE id\nTUPLE1\nREDUCE"), "torch");
+  EXPECT_TRUE(fired(called, "PKL001")) << all(called);
 }
 
 TEST(PickleJudge, WhatWeightsOnlyRefuses) {
@@ -166,6 +200,13 @@ TEST(PickleJudge, TextsThatLookLikeWhatTheyShouldBe) {
                            "def other(self):\n", "def _parse_args(self):\n    return exec(self)\n", "x = 1\n",
                            "@f\ndef _parse_args(self):\n", "    return f(1)\n"})
     EXPECT_FALSE(argparser(text)) << text;
+  for (const auto* text : {"y ~ a + b:c", "y ~ C(a, Treatment(reference='x')) + np.log(b) - 1", "y ~ I(x**2) + (a + b)",
+                           "np.log(y) ~ poly(x, 2) * z", ""})
+    EXPECT_TRUE(formula(text)) << text;
+  for (const auto* text : {"y ~ f(x)", "y ~ os.system", "y ~ a.b", "y ~ (a)(b)", "y ~ np.log(x)(y)", "y ~ f'{x}'",
+                           "y ~ [x][0]", "y ~ __a", "y ~ exec ('x')", "y ~ a; b", "y ~ lambda: x", "y ~ C(x).m(1)",
+                           "y ~ 'x\\'", "y ~ {x}", "y ~ np.load(x)", "y ~ @a", "y ~ C(getattr(x, y))"})
+    EXPECT_FALSE(formula(text)) << text;
   EXPECT_TRUE(dtype("f8") && dtype("<U12") && dtype("M8[ns]") && dtype("V16") && dtype("int64"));
   EXPECT_FALSE(dtype("f8,(2)O") || dtype("") || dtype("8f") || dtype("M8[n s]"));
   EXPECT_TRUE(word("append") && !word("__class__") && !word("a.b") && !word(""));

@@ -17,8 +17,39 @@ struct Pattern {
   std::string_view rule;
 };
 
+// `pattern` with each '*' standing for any letters but a dot.
+bool same(std::string_view pattern, std::string_view module) {
+  std::size_t star = std::string_view::npos;  // behind the last one
+  std::size_t retry = 0;
+  std::size_t i = 0;
+  std::size_t at = 0;
+  while (at < module.size()) {
+    if (i < pattern.size() && pattern[i] == '*') {
+      star = ++i;
+      retry = at;
+    } else if (i < pattern.size() && pattern[i] == module[at]) {
+      ++i;
+      ++at;
+    } else if (star != std::string_view::npos && module[retry] != '.') {
+      i = star;
+      at = ++retry;
+    } else {
+      return false;
+    }
+  }
+  while (i < pattern.size() && pattern[i] == '*') ++i;
+  return i == pattern.size();
+}
+
+// The module itself or one inside it.
 bool inside(std::string_view module, std::string_view parent) {
-  return module.starts_with(parent) && (module.size() == parent.size() || module[parent.size()] == '.');
+  const std::size_t star = parent.find('*');
+  if (star == std::string_view::npos)
+    return module.starts_with(parent) && (module.size() == parent.size() || module[parent.size()] == '.');
+  if (!module.starts_with(parent.substr(0, star))) return false;
+  for (std::size_t end = star; end != std::string_view::npos; end = module.find('.', end + 1))
+    if (same(parent, module.substr(0, end))) return true;
+  return same(parent, module);
 }
 
 bool matches(const Pattern& pattern, std::string_view module) {

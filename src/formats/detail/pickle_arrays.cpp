@@ -106,10 +106,13 @@ u64 PickleJudge::after_build(const Machine& machine, const Event& event) {
   return skip.value_or(UINT64_MAX);
 }
 
-bool PickleJudge::nested_room() {
-  if (findings_.nested.size() < PickleFindings::kMostNested) return true;
-  ++findings_.more_nested;
-  return false;
+void PickleJudge::add_nested(const Value& value) {
+  // What a loader is given was just seen as bytes.
+  if (!findings_.nested.empty() && findings_.nested.back().offset == value.offset) return;
+  if (findings_.nested.size() < PickleFindings::kMostNested)
+    findings_.nested.push_back(value);
+  else
+    ++findings_.more_nested;
 }
 
 // A pickle in bytes: nobody may ever load it, but it was not put there for nothing.
@@ -119,7 +122,7 @@ void PickleJudge::bytes(const Machine& machine, const Value& value) {
   const bool binary = head.starts_with('\x80') && head.size() > 2 && head[1] >= 0 && head[1] <= 5;
   const bool text =
       (head.starts_with('c') || head.starts_with("(c") || head.starts_with("(i")) && value.size < (1U << 20);
-  if ((binary || text) && nested_room()) findings_.nested.push_back(value);
+  if (binary || text) add_nested(value);
 }
 
 }  // namespace steelyard::formats

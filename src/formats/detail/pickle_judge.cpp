@@ -110,6 +110,8 @@ void PickleJudge::imported(const Machine& machine, const Event& event) {
 void PickleJudge::called(const Machine& machine, const Event& event) {
   ++findings_.calls;
   if (event.target.is(Kind::global)) return called_global(machine, event, use_of(machine, event.target));
+  if (const Value* named = loader_ == "torch" ? PickleRules::module_class(machine, event.target) : nullptr)
+    return called_global(machine, event, use_of(machine, *named));
   if (scope_ == Scope::harm || event.after_fault) return;
   const PickleRules rules(machine, lookup_);
   const std::string type = rules.type_of(event.target);
@@ -118,8 +120,7 @@ void PickleJudge::called(const Machine& machine, const Event& event) {
     const Ruling ruling =
         rules.rule(entry, event.what == Event::What::create ? "create" : "invoke", items_of(machine, event.argument));
     if (ruling.allowed) {
-      if (ruling.trust) issue("PKL021", machine, event, entry.full(), "");
-      return;
+      return reserve(machine, event, entry, ruling);
     }
   }
   issue("PKL003", machine, event, "", "");
@@ -151,9 +152,15 @@ void PickleJudge::called_global(const Machine& machine, const Event& event, Use&
   if (!ruling.allowed && event.what == Event::What::instantiate && arguments != nullptr && arguments->empty())
     ruling = rules.rule(use.entry, "create", arguments);
   if (!ruling.allowed) return refuse(machine, event, use, ruling, action);
-  if (ruling.trust) issue("PKL021", machine, event, use.entry.full(), "");
-  if (use.entry.module == "torch.storage" && arguments != nullptr && !arguments->empty() && nested_room())
-    findings_.nested.push_back((*arguments)[0]);
+  reserve(machine, event, use.entry, ruling);
+  if (use.entry.module == "torch.storage" && arguments != nullptr && !arguments->empty()) add_nested((*arguments)[0]);
+}
+
+// What is allowed only to somebody who trusts the file's maker.
+void PickleJudge::reserve(const Machine& machine, const Event& event, const gadgets::Entry& entry,
+                          const Ruling& ruling) {
+  if (ruling.trust) issue("PKL021", machine, event, entry.full(), "");
+  if (ruling.native) issue("PKL024", machine, event, entry.full(), "");
 }
 
 // Nothing allows it: how bad is it?
@@ -214,8 +221,7 @@ void PickleJudge::changed(const Machine& machine, const Event& event, std::strin
   const std::vector<Value> state = {event.argument};
   const Ruling ruling = rules.rule(entry, action, &state);
   if (ruling.allowed) {
-    if (ruling.trust) issue("PKL021", machine, event, entry.full(), "");
-    return;
+    return reserve(machine, event, entry, ruling);
   }
   if (entry.rules.empty()) return;  // the same
   if (action == "set" && (type == "torch:Tensor" || type == "torch.nn:Parameter" || type == "torch:Storage"))

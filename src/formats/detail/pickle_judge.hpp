@@ -28,7 +28,7 @@ struct PickleIssue {
 // What all machines that walk one stream have found.
 struct PickleFindings {
   static constexpr std::size_t kMostIssues = 128;
-  static constexpr std::size_t kMostNested = 64;
+  static constexpr std::size_t kMostNested = 4096;  // a module of torch in a plain pickle has one for each tensor
   static constexpr std::size_t kMostGlobals = 1024;
   static constexpr std::size_t kMostStorages = 4096;
 
@@ -89,10 +89,11 @@ class PickleJudge final : public wire::pickle::Observer {
   void changed(const Machine& machine, const Event& event, std::string_view action);
   void persistent(const Machine& machine, const Event& event);
   void remember_dtype(const Machine& machine, const Event& event);
+  void reserve(const Machine& machine, const Event& event, const gadgets::Entry& entry, const Ruling& ruling);
   void refuse(const Machine& machine, const Event& event, Use& use, const Ruling& ruling, std::string_view action);
   void issue(std::string_view rule, const Machine& machine, const Event& event, std::string name,
              std::string_view what);
-  bool nested_room();
+  void add_nested(const Value& value);
   bool suspicious_arguments(const Machine& machine, const Value& value, int depth) const;
   std::optional<Dtype> dtype_of(const Machine& machine, const Value& value) const;
 

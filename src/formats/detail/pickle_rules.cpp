@@ -1,6 +1,7 @@
 #include "formats/detail/pickle_rules.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/checked.hpp"
@@ -14,7 +15,7 @@ using wire::pickle::Kind;
 using wire::pickle::Node;
 using wire::pickle::Value;
 
-constexpr int kDeepest = 4;  // types of arguments of what made an argument …
+constexpr int kDeepest = 5;  // types of arguments of what made an argument …
 
 std::string_view trim(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\n' || c == '\\' || c == '\t'; };
@@ -64,6 +65,15 @@ bool PickleRules::risky(const gadgets::Entry& entry) {
   return std::ranges::any_of(entry.rules, [](std::string_view rules) { return trim(rules).starts_with("risky;"); });
 }
 
+const Value* PickleRules::module_class(const wire::pickle::Machine& machine, const Value& value) {
+  const Node* node = value.is(Kind::persistent) ? machine.node(value) : nullptr;
+  if (node == nullptr || node->items.empty() || !node->items[0].is(Kind::tuple)) return nullptr;
+  const Node* id = machine.node(node->items[0]);
+  const bool module = !opaque(id) && id->items.size() >= 2 && id->items[0].is(Kind::text) &&
+                      machine.text(id->items[0]) == "module" && id->items[1].is(Kind::global);
+  return module ? &id->items[1] : nullptr;
+}
+
 Ruling PickleRules::rule(const gadgets::Entry& entry, std::string_view action, const std::vector<Value>* values) const {
   return rule(entry, action, values, 0);
 }
@@ -80,6 +90,9 @@ Ruling PickleRules::rule(const gadgets::Entry& entry, std::string_view action, c
       if (clause.starts_with("trust ")) {
         out.trust = true;
         clause = trim(clause.substr(6));
+      } else if (clause.starts_with("native ")) {
+        out.native = true;
+        clause = trim(clause.substr(7));
       }
       if (const std::size_t arrow = clause.rfind("->"); arrow != std::string_view::npos) {
         out.result = trim(clause.substr(arrow + 2));
@@ -109,15 +122,21 @@ Ruling PickleRules::rule(const gadgets::Entry& entry, std::string_view action, c
   return refused;
 }
 
-// Whether a state would set an attribute that begins with "__".
+// Whether a state would set a special attribute, those that only describe left out.
 bool PickleRules::special(const Value& state, int depth) const {
   const Node* node = machine_.node(state);
   if (node == nullptr) return state.is(Kind::dict);
   if (state.is(Kind::tuple))
     return depth < 2 && std::ranges::any_of(node->items, [&](const Value& item) { return special(item, depth + 1); });
   if (!state.is(Kind::dict)) return false;
-  for (std::size_t i = 0; i < node->items.size(); i += 2)
-    if (const Value& key = node->items[i]; key.is(Kind::text) && machine_.text(key, 2) == "__") return true;
+  constexpr auto kPlain = std::to_array<std::string_view>({"__doc__", "__name__", "__qualname__", "__module__"});
+  for (std::size_t i = 0; i < node->items.size(); i += 2) {
+    if (!node->items[i].is(Kind::text)) continue;
+    const std::string key = machine_.text(node->items[i]);
+    const bool whole = key.size() < wire::pickle::kKeptText;
+    if (key.starts_with("__") && (!whole || key.ends_with("__")) && std::ranges::find(kPlain, key) == kPlain.end())
+      return true;
+  }
   return node->special;
 }
 
@@ -224,7 +243,10 @@ bool PickleRules::word(std::string_view kind, const Value& value, int depth) con
     if (!value.is(Kind::global)) return false;
     const gadgets::Entry& entry = lookup_(value);
     // A user's own class is reported by its name.
-    if (entry.rules.empty()) return entry.known == gadgets::Known::no && !entry.traversal && entry.harm.empty();
+    if (entry.rules.empty())
+      return (entry.known == gadgets::Known::no ||
+              (entry.known == gadgets::Known::package && gadgets::class_like(entry.name))) &&
+             !entry.traversal && entry.harm.empty();
     const std::string_view verb = kind == "class" ? "create" : "pure";
     return std::ranges::any_of(entry.rules, [&](std::string_view rules) {
       while (!rules.empty())
@@ -240,13 +262,15 @@ bool PickleRules::word(std::string_view kind, const Value& value, int depth) con
   if (kind == "upper") return text_rules::upper(text);
   if (kind == "dtype") return text_rules::dtype(text);
   if (kind == "argparser") return text_rules::argparser(text);
+  if (kind == "formula") return text_rules::formula(text);
   return false;
 }
 
 std::string PickleRules::type_of(const Value& value, int depth) const {
   const Node* node = machine_.node(value);
   if (!value.is(Kind::object) || node == nullptr || depth > kDeepest) return {};
-  const Value& callee = node->items[0];
+  const Value* named = module_class(machine_, node->items[0]);
+  const Value& callee = named != nullptr ? *named : node->items[0];
   const Node* arguments = node->items[1].is(Kind::tuple) ? machine_.node(node->items[1]) : nullptr;
   gadgets::Entry made;
   std::string_view action = "call";

@@ -16,6 +16,7 @@ namespace steelyard::formats {
 struct Ruling {
   bool allowed = false;
   bool trust = false;       // allowed, but it carries code
+  bool native = false;      // allowed, but native code reads bytes that nobody here examines
   bool storage = false;     // refused only because a tensor doesn't lie inside its storage
   std::string_view result;  // what it returns: "module:name", "$0" or nothing
 };
@@ -36,6 +37,9 @@ class PickleRules {
   static bool acts(const gadgets::Entry& entry);
   // Whether other arguments than those of its rules are dangerous.
   static bool risky(const gadgets::Entry& entry);
+  // The class that the id of a persistent object names: torch before 1.6 wrote modules as ('module', class, …).
+  static const wire::pickle::Value* module_class(const wire::pickle::Machine& machine,
+                                                 const wire::pickle::Value& value);
   // The entry for a type.
   static gadgets::Entry entry_of(std::string_view type);
 

@@ -11,9 +11,10 @@ bool lower_letter(char c) { return c >= 'a' && c <= 'z'; }
 bool upper_letter(char c) { return c >= 'A' && c <= 'Z'; }
 bool digit(char c) { return c >= '0' && c <= '9'; }
 
+bool word_letter(char c) { return lower_letter(c) || upper_letter(c) || digit(c) || c == '_'; }
+
 bool identifier(std::string_view text) {
-  return !text.empty() && !digit(text[0]) &&
-         std::ranges::all_of(text, [](char c) { return lower_letter(c) || upper_letter(c) || digit(c) || c == '_'; });
+  return !text.empty() && !digit(text[0]) && std::ranges::all_of(text, word_letter);
 }
 
 std::string_view trim(std::string_view text) {
@@ -92,6 +93,46 @@ bool argparser(std::string_view text) {
       if (!std::ranges::all_of(line, plain)) return false;
     } else {
       return false;
+    }
+  }
+  return true;
+}
+
+bool formula(std::string_view text) {
+  constexpr auto kFunctions = std::to_array<std::string_view>(
+      {"C",         "I",         "bs",       "cr",       "cc",      "te",       "center", "standardize",
+       "scale",     "poly",      "np.log",   "np.log1p", "np.log2", "np.log10", "np.exp", "np.sqrt",
+       "np.abs",    "np.square", "np.power", "np.sin",   "np.cos",  "log",      "exp",    "sqrt",
+       "Treatment", "Sum",       "Poly",     "Helmert",  "Diff"});
+  constexpr std::string_view kOthers = "~+-*:/^|),=<>\n";
+  char before = ' ';  // what stands in front: a name's last letter, or a mark
+  while (!text.empty()) {
+    std::size_t end = 0;
+    while (end < text.size() && (word_letter(text[end]) || text[end] == '.')) ++end;
+    const std::string_view name = text.substr(0, end);
+    text.remove_prefix(end);
+    const std::size_t blank = std::min(text.find_first_not_of(' '), text.size());
+    const bool opens = text.substr(blank).starts_with('(');
+    if (!name.empty()) {
+      before = 'a';
+      const bool plain = digit(name[0]) || (!name.contains('.') && !name.contains("__") && name != "lambda");
+      if (opens ? std::ranges::find(kFunctions, name) == kFunctions.end() : !plain) return false;
+      if (opens) before = ' ';
+    }
+    text.remove_prefix(blank);
+    if (text.empty()) break;
+    const char mark = text[0];
+    if (word_letter(mark) || mark == '.') continue;
+    text.remove_prefix(1);
+    if (mark == '\'' || mark == '"') {
+      const std::size_t close = text.find(mark);
+      if (before == 'a' || close == std::string_view::npos || text.substr(0, close).contains('\\')) return false;
+      text.remove_prefix(close + 1);
+      before = 'a';
+    } else if (mark == '(' ? before == 'a' || before == ')' : !kOthers.contains(mark)) {
+      return false;
+    } else {
+      before = mark;
     }
   }
   return true;

@@ -16,6 +16,8 @@ bool upper(std::string_view text);
 bool dtype(std::string_view text);
 // The functions that scipy.stats writes for a distribution and runs with exec().
 bool argparser(std::string_view text);
+// A formula of statsmodels that only computes: "y ~ a + C(b) + np.log(c)".
+bool formula(std::string_view text);
 // Whether an argument looks like something to run or to fetch: a command, code, an address, a path.
 bool suspicious(std::string_view text);
 
