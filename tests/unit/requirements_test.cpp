@@ -69,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"KindSuggested", with("[[require]]\nid = \"a\"\nkind = \"no_finding\"\n"),
                 "did you mean \"no_findings\"?"},
         Refused{"KindsListed", with("[[require]]\nid = \"a\"\nkind = \"zzz\"\n"),
-                "coverage, disclosure, evidence_age, format"},
+                "coverage, damage, disclosure, evidence_age"},
         Refused{"KeySuggested", with("[[require]]\nid = \"a\"\nkind = \"coverage\"\nmin_procent = 3\n"),
                 "did you mean \"min_percent\"?"},
         Refused{"TopKey", with("tilte = \"t\"\n[[require]]\nid = \"a\"\nkind = \"coverage\"\n"),
