@@ -36,9 +36,9 @@ struct GitBlob::State {
   ~State() { EVP_MD_CTX_free(context); }
 };
 
-GitBlob::GitBlob(u64 size) : state_(std::make_unique<State>()) {
+GitBlob::GitBlob(u64 size, std::string_view type) : state_(std::make_unique<State>()) {
   state_->good = state_->context != nullptr && EVP_DigestInit_ex(state_->context, EVP_sha1(), nullptr) == 1;
-  const std::string head = fmt::format("blob {}", size);
+  const std::string head = fmt::format("{} {}", type, size);
   update(std::as_bytes(std::span(head.c_str(), head.size() + 1)));
 }
 GitBlob::~GitBlob() = default;

@@ -26,10 +26,11 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-// The name that git gives a content of `size` bytes: SHA-1 of "blob <size>", a zero byte and the content.
+// The name that git gives a content of `size` bytes: SHA-1 of "blob <size>", a zero byte and the content; of
+// other kinds of objects: "commit", "tree", "tag".
 class GitBlob {
  public:
-  explicit GitBlob(u64 size);
+  explicit GitBlob(u64 size, std::string_view type = "blob");
   ~GitBlob();
   GitBlob(const GitBlob&) = delete;
   GitBlob& operator=(const GitBlob&) = delete;
