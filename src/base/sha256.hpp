@@ -1,5 +1,5 @@
 // SHA-256 (FIPS 180-4) through OpenSSL's EVP, which uses the CPU's own instructions; and the SHA-1 by
-// which git names contents, good only to compare with what was named so.
+// which git names contents and the MD5 of package databases, good only to compare with what was named so.
 #pragma once
 
 #include <memory>
@@ -37,6 +37,22 @@ class GitBlob {
 
   void update(Bytes bytes);
   // 40 lowercase hex digits; empty where the system forbids SHA-1.
+  std::string finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+class Md5 {
+ public:
+  Md5();
+  ~Md5();
+  Md5(const Md5&) = delete;
+  Md5& operator=(const Md5&) = delete;
+
+  void update(Bytes bytes);
+  // 32 lowercase hex digits; empty where the system forbids MD5.
   std::string finish();
 
  private:

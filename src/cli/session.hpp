@@ -62,6 +62,10 @@ class Session {
   // "note: …" on standard error, unless --quiet was given `quiet` times or more.
   void note(const std::string& text, std::size_t quiet = 2) const;
 
+  // What is kept between runs: $XDG_DATA_HOME/steelyard, $XDG_CACHE_HOME/steelyard; empty when there is no home.
+  std::filesystem::path data_folder() const { return folder("XDG_DATA_HOME", ".local/share"); }
+  std::filesystem::path cache_folder() const { return folder("XDG_CACHE_HOME", ".cache"); }
+
   // For text on standard output.
   report::Style style() const;
 

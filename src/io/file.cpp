@@ -148,6 +148,8 @@ std::string hash(const File& file, const std::function<void(u64)>& progress) {
   return hash_range(Sha256(), file, 0, file.size(), progress);
 }
 
+std::string md5(const File& file) { return hash_range(Md5(), file, 0, file.size(), {}); }
+
 std::string git_blob(const File& file) { return hash_range(GitBlob(file.size()), file, 0, file.size(), {}); }
 
 Result<bool> write_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode) {

@@ -61,6 +61,8 @@ std::string hash(const File& file, u64 begin, u64 end);
 // `progress`, if set, is told the bytes done so far.
 std::string hash(const File& file, const std::function<void(u64)>& progress = {});
 
+// The MD5 that a package database may have; empty as above.
+std::string md5(const File& file);
 // The name that git would give the content; empty as above.
 std::string git_blob(const File& file);
 

@@ -1,0 +1,165 @@
+// stack: the runtime that is built from verified source, and what can be said about any other.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+
+#include "base/text.hpp"
+#include "cli/gather.hpp"
+#include "stack/build.hpp"
+
+namespace steelyard::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Flag kFlags[] = {
+    {"--source", "ARCHIVE", "build: the pinned archive (default: where tools/setup and pip leave it)", ""},
+    {"--variant", "NAME", "build: for which processors: x86-64-v3 (default), avx512, amx", "x86-64-v3,avx512,amx",
+     true},
+    {"--backend", "NAME", "build: what computes: cpu (default), cuda, vulkan", "cpu,cuda,vulkan", true},
+    {"--prefix", "DIR", "where builds lie (default: $XDG_DATA_HOME/steelyard/stack)", ""},
+    {"--check-reproducible", "", "build: build twice, in different folders and without a compiler cache, and compare",
+     ""},
+    kJobs,
+    kFailOn,
+};
+
+fs::path root_of(const Session& session) {
+  if (session.arguments().has("prefix")) return fs::absolute(session.arguments().value("prefix")).lexically_normal();
+  const fs::path data = session.data_folder();
+  return data.empty() ? fs::path() : data / "stack";
+}
+
+// Where the archive may lie already: nothing is downloaded.
+Result<fs::path> archive_of(const Session& session, const stack::Lock& lock) {
+  std::vector<fs::path> places;
+  if (session.arguments().has("source")) {
+    places.emplace_back(session.arguments().value("source"));
+  } else {
+    places = {fs::path("build/cache") / lock.file, fs::path(lock.file)};
+    if (const auto cache = session.cache_folder(); !cache.empty()) places.push_back(cache / lock.file);
+  }
+  std::error_code error;
+  for (const fs::path& place : places) {
+    if (fs::is_regular_file(place, error)) return fs::canonical(place);
+  }
+  std::string message = fmt::format("the source archive {} isn't there; looked for", lock.file);
+  for (const fs::path& place : places) message += "\n  " + text::display(place.string());
+  return fail(ErrorCode::usage, fmt::format("{}\nfetch it with\n  {}\nand name it: steelyard stack build --source {}",
+                                            message, lock.get, lock.file));
+}
+
+class Ticker {
+ public:
+  explicit Ticker(bool shown) : shown_(shown) {}
+  ~Ticker() { clear(); }
+  Ticker(const Ticker&) = delete;
+  Ticker& operator=(const Ticker&) = delete;
+
+  void tell(std::string_view stage, std::string_view detail) {
+    if (!shown_) return;
+    fmt::print(stderr, "\r\033[K{}{}{}", stage, detail.empty() ? "" : " ", detail);
+    std::fflush(stderr);
+  }
+  void clear() const {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+  }
+
+ private:
+  bool shown_;
+};
+
+report::Report report_on(Session& session, std::string what, evidence::Record record, const fs::path& folder) {
+  report::Report report = session.report("stack", std::move(what));
+  report.records.push_back(std::move(record));
+  report.origins.push_back(folder.empty() ? std::string() : folder.string() + "/");
+  report.exit = exit_for(report);
+  return report;
+}
+
+int run_build(Session& session) {
+  auto request = stack::embedded_request();
+  if (!request) return session.failed(request.error());
+  const auto archive = archive_of(session, request->lock);
+  if (!archive) return session.failed(archive.error());
+  const auto options = session.scan_options();
+  if (!options) return session.failed(options.error());
+  request->archive = *archive;
+  request->root = root_of(session);
+  if (request->root.empty())
+    return session.failed({ErrorCode::usage, "there is no home folder to build in; name a place with --prefix DIR"});
+  request->variants = session.arguments().all("variant");
+  request->backends = session.arguments().all("backend");
+  request->again = session.arguments().has("check-reproducible");
+  const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
+  request->jobs = session.arguments().has("jobs") ? options->jobs : static_cast<u32>(std::max(1L, processors));
+  Ticker ticker(::isatty(STDERR_FILENO) == 1 && !session.arguments().has("quiet"));
+  auto built = stack::build(*request, session.environment(),
+                            [&](std::string_view stage, std::string_view detail) { ticker.tell(stage, detail); });
+  ticker.clear();
+  if (!built) return session.failed(built.error());
+  for (const stack::Stage& stage : built->stages)
+    session.note(fmt::format("{}: {:.1f} s", stage.name, static_cast<double>(stage.ms) / 1000), 1);
+  if (!built->folder.empty())
+    session.note(
+        fmt::format("{} in {}", built->present ? "already built" : "built", text::display(built->folder.string())), 1);
+  return session.deliver(report_on(session, request->lock.upstream, std::move(built->record), built->folder));
+}
+
+int run_record(Session& session) {
+  const fs::path root = root_of(session);
+  const auto folder = stack::current(root);
+  if (!folder)
+    return session.failed(
+        {ErrorCode::usage,
+         fmt::format("{}: no stack was built there; steelyard stack build makes one", text::display(root.string()))});
+  auto record = stack::read_record(*folder);
+  if (!record) return session.failed(record.error());
+  return session.deliver(report_on(session, "stack", std::move(*record), *folder));
+}
+
+struct Action {
+  std::string_view name;
+  int (*run)(Session& session);
+};
+constexpr std::array kActions = {Action{"build", run_build}, Action{"record", run_record}};
+
+std::vector<std::string> action_names() {
+  std::vector<std::string> out;
+  for (const Action& action : kActions) out.emplace_back(action.name);
+  return out;
+}
+
+int run(Session& session) {
+  const std::string& wanted = session.arguments().positional.front();
+  for (const Action& action : kActions) {
+    if (action.name == wanted) return action.run(session);
+  }
+  const std::string near = text::closest(wanted, action_names());
+  return session.failed(
+      {ErrorCode::usage,
+       fmt::format("stack {}: expected one of {}{}", text::display(wanted, 40), fmt::join(action_names(), ", "),
+                   near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near))});
+}
+
+}  // namespace
+
+extern const Command stack_command;
+const Command stack_command{
+    "stack",
+    "the inference runtime from verified source: build, record",
+    "ACTION…",
+    "build   proves that the pinned archive holds an upstream commit of llama.cpp, and builds it hardened\n"
+    "record  the evidence about the newest build\n\n"
+    "Examples:\n  steelyard stack build\n  steelyard stack build --variant avx512 --check-reproducible\n"
+    "  steelyard stack record -f json",
+    kFlags,
+    run,
+    true,
+    false,
+    action_names};
+
+}  // namespace steelyard::cli
