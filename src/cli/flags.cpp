@@ -40,7 +40,11 @@ std::span<const Flag> report_flags() {
 
 std::vector<Flag> flags_of(const Command& command) {
   std::vector<Flag> out(command.flags.begin(), command.flags.end());
-  if (command.reports) out.insert(out.end(), report_flags().begin(), report_flags().end());
+  if (!command.reports) return out;
+  for (const Flag& flag : report_flags()) {
+    // A command may have more formats than reports have.
+    if (std::ranges::find(command.flags, flag.names, &Flag::names) == command.flags.end()) out.push_back(flag);
+  }
   return out;
 }
 

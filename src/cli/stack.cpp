@@ -8,7 +8,10 @@
 
 #include "base/text.hpp"
 #include "cli/gather.hpp"
+#include "stack/bom.hpp"
 #include "stack/build.hpp"
+#include "stack/verify.hpp"
+#include "stack/vex.hpp"
 
 namespace steelyard::cli {
 namespace {
@@ -23,6 +26,9 @@ constexpr Flag kFlags[] = {
     {"--prefix", "DIR", "where builds lie (default: $XDG_DATA_HOME/steelyard/stack)", ""},
     {"--check-reproducible", "", "build: build twice, in different folders and without a compiler cache, and compare",
      ""},
+    {"--pid", "PID", "verify: what this running process has loaded", ""},
+    {"-f,--format", "FORMAT", "the report; bom: cyclonedx (default) or slsa; vex: cyclonedx or openvex (default)",
+     "text,concise,json,jsonl,sarif,html,markdown,junit,csv,cyclonedx,slsa,openvex", false, true},
     kJobs,
     kFailOn,
 };
@@ -109,23 +115,108 @@ int run_build(Session& session) {
   return session.deliver(report_on(session, request->lock.upstream, std::move(built->record), built->folder));
 }
 
-int run_record(Session& session) {
+struct Here {
+  fs::path folder;
+  evidence::Record record;
+};
+
+Result<Here> newest(const Session& session) {
   const fs::path root = root_of(session);
   const auto folder = stack::current(root);
   if (!folder)
-    return session.failed(
-        {ErrorCode::usage,
-         fmt::format("{}: no stack was built there; steelyard stack build makes one", text::display(root.string()))});
-  auto record = stack::read_record(*folder);
+    return fail(ErrorCode::usage, fmt::format("{}: no stack was built there; steelyard stack build makes one",
+                                              text::display(root.string())));
+  SY_TRY(evidence::Record record, stack::read_record(*folder));
+  return Here{*folder, std::move(record)};
+}
+
+int run_record(Session& session) {
+  auto here = newest(session);
+  if (!here) return session.failed(here.error());
+  return session.deliver(report_on(session, "stack", std::move(here->record), here->folder));
+}
+
+// A document that isn't a report: to every --output file, else to standard output.
+int write_document(const Session& session, const json::Value& document) {
+  const std::string text = json::pretty(document) + "\n";
+  const auto files = session.arguments().all("output");
+  for (const std::string& file : files) {
+    if (const auto written = io::write_atomically(file, text); !written) return session.failed(written.error());
+  }
+  if (files.empty() && (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0))
+    return session.failed({ErrorCode::io, "standard output: the document could not be written"});
+  return kClean;
+}
+
+// The document's form; what a settings file says about reports doesn't count.
+Result<std::string> form(const Session& session, const std::vector<std::string>& known) {
+  const Arguments& arguments = session.arguments();
+  if (!arguments.has("format") || arguments.origins.contains("format")) return known.front();
+  const std::string wanted = arguments.value("format");
+  if (std::ranges::find(known, wanted) != known.end()) return wanted;
+  return fail(ErrorCode::usage, fmt::format("--format is \"{}\"; here it is one of {}", text::display(wanted, 40),
+                                            fmt::join(known, ", ")));
+}
+
+int run_bom(Session& session) {
+  const auto format = form(session, {"cyclonedx", "slsa"});
+  if (!format) return session.failed(format.error());
+  const auto here = newest(session);
+  if (!here) return session.failed(here.error());
+  return write_document(session, *format == "slsa" ? stack::slsa(here->record) : stack::cyclonedx(here->record));
+}
+
+int run_vex(Session& session) {
+  const auto format = form(session, {"openvex", "cyclonedx"});
+  if (!format) return session.failed(format.error());
+  const auto here = newest(session);
+  if (!here) return session.failed(here.error());
+  const auto answers = stack::answers(here->record, rules::advisories());
+  return write_document(session, *format == "openvex" ? stack::openvex(here->record, answers)
+                                                      : stack::vex_cyclonedx(here->record, answers));
+}
+
+int run_verify(Session& session) {
+  const Arguments& arguments = session.arguments();
+  stack::Wanted wanted;
+  wanted.files.assign(arguments.positional.begin() + 1, arguments.positional.end());
+  if (arguments.has("pid")) {
+    const std::string text = arguments.value("pid");
+    u64 process = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), process);
+    if (error != std::errc{} || end != text.data() + text.size() || process == 0)
+      return session.failed({ErrorCode::usage, fmt::format("--pid is \"{}\"; expected the number of a process",
+                                                           text::display(text, 32))});
+    wanted.process = process;
+  }
+  const auto here = newest(session);
+  auto record =
+      stack::verify(wanted, here ? &here->record : nullptr, here ? here->folder : fs::path(), session.environment());
   if (!record) return session.failed(record.error());
-  return session.deliver(report_on(session, "stack", std::move(*record), *folder));
+  const Fact* programs = record->found.fact("runtime.programs");
+  bool open = false;
+  std::size_t built = 0, packaged = 0;
+  for (const json::Value& one : programs->value.array()) {
+    const std::string& origin = one["origin"].string();
+    built += origin == "built" ? 1U : 0U;
+    packaged += origin == "packaged" ? 1U : 0U;
+    open = open || origin == "unknown";
+  }
+  session.note(fmt::format("{} files: {} as built from proved source, {} as packaged", programs->value.array().size(),
+                           built, packaged),
+               1);
+  report::Report report = report_on(session, wanted.process ? fmt::format("process {}", *wanted.process) : "programs",
+                                    std::move(*record), {});
+  if (report.exit == kClean && open) report.exit = kUndetermined;
+  return session.deliver(std::move(report));
 }
 
 struct Action {
   std::string_view name;
   int (*run)(Session& session);
 };
-constexpr std::array kActions = {Action{"build", run_build}, Action{"record", run_record}};
+constexpr std::array kActions = {Action{"build", run_build}, Action{"verify", run_verify}, Action{"record", run_record},
+                                 Action{"bom", run_bom}, Action{"vex", run_vex}};
 
 std::vector<std::string> action_names() {
   std::vector<std::string> out;
@@ -150,12 +241,16 @@ int run(Session& session) {
 extern const Command stack_command;
 const Command stack_command{
     "stack",
-    "the inference runtime from verified source: build, record",
+    "the inference runtime from verified source: build, verify, record, bom, vex",
     "ACTION…",
     "build   proves that the pinned archive holds an upstream commit of llama.cpp, and builds it hardened\n"
-    "record  the evidence about the newest build\n\n"
+    "verify  hashes the build again; with paths or --pid: any program, library or running server\n"
+    "record  the evidence about the newest build\n"
+    "bom     that evidence as CycloneDX or SLSA provenance\n"
+    "vex     which known flaws the build has, from how it was built\n\n"
     "Examples:\n  steelyard stack build\n  steelyard stack build --variant avx512 --check-reproducible\n"
-    "  steelyard stack record -f json",
+    "  steelyard stack verify --pid 4711\n  steelyard stack verify /usr/local/lib/ollama\n"
+    "  steelyard stack bom -f slsa",
     kFlags,
     run,
     true,

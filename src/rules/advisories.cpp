@@ -14,6 +14,9 @@ Advisory read(toml::Table& table) {
   advisory.id = table.required_text("id");
   advisory.title = table.required_text("title");
   advisory.references = table.texts("references");
+  advisory.component = table.text("component");
+  advisory.option = table.text("option");
+  advisory.action = table.text("action");
   for (toml::Table& entry : table.tables("loader")) {
     advisory.loaders.push_back({entry.texts("names"), entry.text("from"), entry.text("before")});
     entry.finish();

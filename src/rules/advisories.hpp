@@ -29,8 +29,11 @@ struct Advisory {
   std::string id;
   std::string title;
   std::vector<std::string> references;
+  std::string component;  // the part that is flawed, where a build can leave it out
+  std::string option;     // the build's option for it
+  std::string action;     // what to do while nothing fixes it
   std::vector<Loader> loaders;
-  std::vector<Trigger> triggers;  // one is enough
+  std::vector<Trigger> triggers;  // one is enough; none: no file sets it off
 };
 
 const std::vector<Advisory>& advisories();

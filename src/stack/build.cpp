@@ -194,6 +194,7 @@ class Builder {
     fact("stack.upstream", json::Value()
                                .set("name", lock_.upstream)
                                .set("version", lock_.upstream_version)
+                               .set("release", lock_.release)
                                .set("repository", lock_.repository)
                                .set("commit", lock_.commit)
                                .set("tree", lock_.tree)

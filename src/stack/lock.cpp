@@ -57,6 +57,7 @@ Result<Lock> parse_lock(std::string text, const std::string& name) {
     out.upstream = upstream->required_text("name");
     out.upstream_version = upstream->required_text("version");
     out.released = upstream->text("released");
+    out.release = upstream->text("release");
     out.repository = upstream->text("repository");
     out.commit = upstream->required_text("commit");
     out.tree = upstream->required_text("tree");

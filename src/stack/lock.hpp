@@ -38,6 +38,7 @@ struct Lock {
   std::string upstream;  // "llama.cpp"
   std::string upstream_version;
   std::string released;  // the day
+  std::string release;   // of upstream's numbered ones, the last that the commit is known not to be older than
   std::string repository;
   std::string commit;
   std::string tree;
