@@ -328,6 +328,55 @@ def runtime_cve(params, requirement, evidence):
                ids(scans) + [cite for _, cite in stated])
 
 
+def verified_program(program, origins, hardening):
+    """(what is wrong, what isn't known) of one program or library."""
+    origin = text_of(member(program, "origin"))
+    if origin == "changed":
+        return f'changed: {shown(member(program, "why"))}', ""
+    known = origin in ("built", "packaged")
+    if known and origin not in origins:
+        return f"{origin} only", ""
+    unknown = ""
+    for name in hardening if member(program, "program") is True else []:
+        has = text_of(member(member(program, "hardening"), name))
+        if has == "no":
+            return f"without {name}", ""
+        if has != "yes" and not unknown:
+            unknown = f"{name} isn't known"
+    if not known:
+        unknown = "no build and no package vouches for it"
+    if origin == "built" and text_of(member(program, "tested")) != "passed":
+        unknown = "its known answer was not computed here"
+    return "", unknown
+
+
+def runtime_verified(params, requirement, evidence):
+    verify = "steelyard stack verify"
+    stacks = evidence.of("stack")
+    origins = params.get("origins") or ["built", "packaged"]
+    hardening = params.get("hardening") or ["pie", "relro", "nx"]
+    bad, unknown, programs = [], [], 0
+    stated, _, _ = claims(stacks, "runtime.programs")
+    for fact, cite in stated:
+        for program in items_of(fact["value"]):
+            programs += 1
+            wrong, missing = verified_program(program, origins, hardening)
+            if wrong or missing:
+                (bad if wrong else unknown).append((f'{shown(member(program, "path"))} ({wrong or missing})', cite))
+    if not programs:
+        return undetermined(f'no program that runs models in {counted(len(stacks), "stack record")}', ids(stacks), verify)
+    files = counted(programs, "file")
+    if bad:
+        return unmet(f"{len(bad)} of {files} not as required: {listing(text for text, _ in bad)}", [cite for _, cite in bad])
+    if unknown:
+        return undetermined(f"{len(unknown)} of {files} not decided: {listing(text for text, _ in unknown)}", [cite for _, cite in unknown],
+                            "steelyard stack build, and models run by what it builds")
+    for stack in stacks:
+        if not whole(stack):
+            return undetermined("the verification of the runtime was cut short", [stack["id"]], verify)
+    return met(f"{files} as built or packaged", [cite for _, cite in stated])
+
+
 def no_path(params, requirement, evidence):
     contexts = [record for record in evidence.of("context")
                 if any(s["role"] == "context" and s["sha256"] and s["sha256"] == evidence.digest
@@ -403,7 +452,8 @@ KINDS = {
     "no_findings": ("model", no_findings), "coverage": ("model", coverage), "format": ("model", file_format),
     "source": ("model", source), "licence": ("model", licence), "disclosure": ("model", disclosure),
     "evidence_age": ("model", evidence_age), "host_posture": ("infrastructure", host_posture),
-    "no_path": ("integration", no_path), "runtime_cve": ("infrastructure", runtime_cve), **MEASURED,
+    "no_path": ("integration", no_path), "runtime_cve": ("infrastructure", runtime_cve),
+    "runtime_verified": ("infrastructure", runtime_verified), **MEASURED,
 }
 
 

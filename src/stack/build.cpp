@@ -55,7 +55,8 @@ class RootLock {
   }
   RootLock(const RootLock&) = delete;
   RootLock& operator=(const RootLock&) = delete;
-  bool take() const { return fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) == 0; }
+  // Waits for whoever works there.
+  bool take() const { return fd_ >= 0 && ::flock(fd_, LOCK_EX) == 0; }
 
  private:
   int fd_;
@@ -77,15 +78,17 @@ class Builder {
     SY_CHECK(check_request());
     std::error_code error;
     fs::create_directories(request_.root, error);
+    stage("wait for another build");
     const RootLock held(request_.root);
-    if (!held.take())
-      return fail(ErrorCode::usage, fmt::format("{}: another stack build works there", request_.root.string()));
+    if (!held.take()) return fail(ErrorCode::io, fmt::format("{} can't be written", request_.root.string()));
+    out_.stages.clear();
     stage("toolchain");
     SY_TRY(toolchain_, find_toolchain(environment_, lock_, backends_));
     variables_ = build_environment(environment_, lock_);
     fact("stack.tools", check_packaged(environment_.root(), toolchain_.tools, out_.record.found));
     digest_ = digest();
-    work_ = request_.root / "work" / digest_.substr(0, 32);
+    // The same folder for every build: its path is in the flags, and so in the keys of the compiler cache.
+    work_ = request_.root / "work";
     folder_ = request_.root / digest_.substr(0, 32);
     if (already_there()) return finish_present();
     if (refused(out_.record.found)) return finish();
@@ -138,6 +141,17 @@ class Builder {
     out_.record.found.facts.push_back({std::move(key), std::move(value), std::nullopt, std::nullopt, assurance});
   }
 
+  // What every object file comes from, but for the project's own files, whose times tell when they change.
+  std::string ingredients() const {
+    json::Value tools = json::Array{};
+    for (const json::Value& tool : out_.record.found.fact("stack.tools")->value.array())
+      tools.push(tool["sha256"].string());
+    return sha256(json::canonical(json::Value()
+                                      .set("lock", sha256(request_.lock_text))
+                                      .set("tools", std::move(tools))
+                                      .set("backends", texts(backends_))));
+  }
+
   std::string digest() const {
     json::Value files = json::Array{};
     for (const auto& [path, text] : request_.files) files.push(path).push(sha256(text));
@@ -180,7 +194,10 @@ class Builder {
     stage("prove the source");
     SY_TRY(const io::File archive, io::File::open(request_.archive));
     std::error_code error;
-    fs::create_directories(work_, error);
+    const std::string stamp = ingredients();
+    const auto before = io::read_text(work_ / "stamp");
+    if (!before || *before != stamp) fs::remove_all(work_, error);
+    SY_CHECK(io::write_atomically(work_ / "stamp", stamp));
     SY_TRY(const Proof proof, prove(archive, lock_, work_ / "src", work_ / "objects", out_.record.found));
     fs::remove_all(work_ / "objects", error);
     if (refused(out_.record.found)) return true;
@@ -388,7 +405,7 @@ class Builder {
 
   // A second build in another folder, without the compiler cache.
   Result<bool> build_again() {
-    const fs::path again = request_.root / "work" / (digest_.substr(0, 32) + "-again");
+    const fs::path again = request_.root / "work-again";
     std::error_code error;
     fs::remove_all(again, error);
     fs::create_directories(again, error);

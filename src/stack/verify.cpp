@@ -148,7 +148,7 @@ class Verifier {
     fact("runtime.programs", std::move(programs));
     if (process_) fact("runtime.process", *process_);
     carry();
-    record_.kind = "runtime";
+    record_.kind = "stack";
     record_.method = {.tool = STEELYARD_VERSION,
                       .analyzer = kAnalyzer,
                       .rules = rules::pack_digest(),
@@ -205,6 +205,8 @@ class Verifier {
                       : expected != by_path_.end() ? "missing"
                                                    : "it can't be read")
           .set("package", "")
+          .set("tested", "unknown")
+          .set("program", false)
           .set("hardening", json::Object{})
           .set("rpc", "unknown");
     }
@@ -213,11 +215,13 @@ class Verifier {
     const auto [origin, why] = origin_of(shown, digest, mapping, *file, packaged);
     out.set("sha256", digest).set("origin", origin).set("why", why);
     out.set("package", packaged.package.empty() ? "" : fmt::format("{} {}", packaged.package, packaged.version));
+    out.set("tested", tested(digest));
     const auto image = elf::read(*file, true);
     if (!image) {
       record_.status = evidence::Status::partial;
-      return out.set("hardening", json::Object{}).set("rpc", "unknown");
+      return out.set("program", false).set("hardening", json::Object{}).set("rpc", "unknown");
     }
+    out.set("program", image->kind == elf::Kind::executable || image->kind == elf::Kind::position_independent);
     for (const std::string& problem : image->problems)
       finding("STK010", json::Value().set("path", text::to_value(shown)).set("why", text::display(problem, 200)));
     return out.set("hardening", hardening(shown, *image, origin)).set("rpc", rpc(*image));
@@ -294,6 +298,17 @@ class Verifier {
       finding("STK007",
               json::Value().set("path", text::to_value(path)).set("what", fmt::format("{}", fmt::join(lacks, ", "))));
     return out;
+  }
+
+  // What the self-test of the variant said when it was built: "passed", "failed", "not run"; else "unknown".
+  std::string tested(const std::string& digest) const {
+    const auto known = by_digest_.find(digest);
+    const Fact* variants = built_ == nullptr ? nullptr : built_->found.fact("stack.variants");
+    if (known == by_digest_.end() || variants == nullptr) return "unknown";
+    for (const json::Value& variant : variants->value.array()) {
+      if (known->second.starts_with(variant["name"].string() + "/")) return variant["self_test"]["state"].string();
+    }
+    return "unknown";
   }
 
   // Whether the remote-procedure backend of ggml is in it, by its symbols.

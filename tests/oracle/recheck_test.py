@@ -142,6 +142,25 @@ def bench(rng, calm):
     return s
 
 
+def stack(rng, calm):
+    s = blank("stack", rng)
+    if calm:
+        s["status"] = "complete"
+    programs = []
+    for _ in range(rng.choice([0, 1, 1, 3])):
+        states = ["yes"] * 9 + ([] if calm else ["no", "unknown", None])
+        programs.append({"path": rng.choice(["/usr/bin/x", "p" * 120, {"escaped": "\\xff"}]),
+                         "origin": rng.choice(["built"] * 4 + ["packaged"] * 4 + ([] if calm else ["changed", "unknown", None])),
+                         "why": rng.choice(["w", "v" * 99]), "program": rng.choice([True, True, False, 1]),
+                         "tested": rng.choice(["passed"] * 6 + ([] if calm else ["not run", "unknown", 7])),
+                         "hardening": {name: rng.choice(states) for name in ("pie", "relro", "nx", "canary") if calm or rng.random() < 0.95}})
+    if not calm and rng.random() < 0.1:
+        programs.append(rng.choice([3, "x", None]))
+    if rng.random() < 0.9:
+        s["facts"].append(fact("runtime.programs", programs, rng.choice(["verified"] * 9 + ASSURANCES)))
+    return s
+
+
 def context(rng, calm):
     s = blank("context", rng)
     s["subjects"].append({"role": "context", "path": "context.toml", "sha256": rng.choice(DIGESTS[:1] * (99 if calm else 6) + DIGESTS[1:2]), "bytes": 1})
@@ -174,6 +193,7 @@ def requirements(rng):
         "no_path": lambda: {"classes": rng.choice([[], ["integrity"], ["integrity", "confidentiality"]]),
                             "accept": rng.choice([[], [], ["confirm", "remove_tool"], ["block_tainted"]])},
         "runtime_cve": dict,
+        "runtime_verified": lambda: rng.choice([{}, {"origins": ["built"]}, {"origins": ["packaged", "built"], "hardening": ["canary"]}]),
         "speed": lambda: rng.choice([{"phase": "generation", "min": 20}, {"phase": "load", "max_ms": 100}, {"phase": "load", "min": 1}]),
         "memory": lambda: {"max_mb": rng.choice([1, 512]), **rng.choice([{}, {"what": "weights"}, {"context": 2048}])},
         "quality": lambda: {"task": rng.choice(["arc", "arc", "b\u202e"]), "min_percent": rng.choice([1, 50, 93, 100])},
@@ -193,7 +213,7 @@ def case(seed):
     rng = random.Random(seed)
     calm = seed % 3 == 0  # without mishaps, so that every decision comes up
     records = []
-    for make, most in ((scan, 2), (host, 2), (context, 2), (bench, 2)):
+    for make, most in ((scan, 2), (host, 2), (context, 2), (bench, 2), (stack, 2)):
         for _ in range(rng.choice([1, 1, most] if calm else [0, 1, 1, most])):
             records.append(seal(make(rng, calm), rng.choice(TIMES[:2] if calm else TIMES)))
     if records and rng.random() < 0.2:  # the same statement from another run
