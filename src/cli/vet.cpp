@@ -49,6 +49,7 @@ int run(Session& session) {
   auto matcher = session.matcher();
   if (!matcher) return session.failed(matcher.error());
   request.matcher = &*matcher;
+  if (const auto data = session.data_folder(); !data.empty()) request.stacks = data / "stack";
   const auto options = session.scan_options();
   if (!options) return session.failed(options.error());
   request.scan = *options;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "io/file.hpp"
 #include "rules/catalog.hpp"
 #include "stack/features.hpp"
+#include "wire/elf.hpp"
 
 namespace steelyard::stack {
 namespace {
@@ -119,7 +121,12 @@ class Builder {
                                                 fmt::join(names, ", ")));
     };
     for (const std::string& name : variants_) {
-      if (lock_.variant(name) == nullptr) return unknown("variant", name, lock_.variants);
+      const Variant* variant = lock_.variant(name);
+      if (variant == nullptr) return unknown("variant", name, lock_.variants);
+      utsname system{};
+      if (!variant->machine.empty() && ::uname(&system) == 0 && variant->machine != system.machine)
+        return fail(ErrorCode::usage, fmt::format("the variant {} is for {}, this machine is {}", name,
+                                                  variant->machine, system.machine));
     }
     for (const std::string& name : backends_) {
       if (lock_.backend(name) == nullptr) return unknown("backend", name, lock_.backends);
@@ -242,8 +249,33 @@ class Builder {
     std::vector<Tool> files;
     for (const std::string& path : inputs)
       files.push_back({path.find(".so") == std::string::npos ? "object" : "library", "", path});
-    fact("stack.libraries", check_packaged(environment_.root(), files, out_.record.found));
+    libraries_ = check_packaged(environment_.root(), files, out_.record.found);
     return true;
+  }
+
+  // Shared libraries that a program needs beyond those: found where the loader looks by itself.
+  void needed(const io::File& program) {
+    const auto image = wire::elf::read(program);
+    if (!image) return;
+    const auto known = [&](const std::string& name) {
+      return std::ranges::any_of(libraries_.array(), [&](const json::Value& one) {
+        const std::string& path = one["path"].string();
+        return path.substr(path.rfind('/') + 1).starts_with(name) || one["soname"].string() == name;
+      });
+    };
+    for (const std::string& name : image->needed) {
+      if (name.find('/') != std::string::npos || known(name)) continue;
+      fs::path found;
+      for (const char* folder : {"/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/lib",
+                                 "/usr/lib", "/usr/local/lib"}) {
+        std::error_code error;
+        if (found.empty() && fs::is_regular_file(fs::path(folder) / name, error)) found = fs::path(folder) / name;
+      }
+      const json::Value answer = check_packaged(
+          environment_.root(), {{"library", "", found.empty() ? fs::path(name) : found}}, out_.record.found);
+      json::Value one = answer.array().front();
+      libraries_.push(one.set("soname", name));
+    }
   }
 
   std::vector<std::string> compile_flags(const Variant& variant, const fs::path& work, const fs::path& folder) const {
@@ -335,6 +367,7 @@ class Builder {
       SY_TRY(const io::File file, io::File::open(fs::canonical(folder / "bin" / program)));
       out_.record.subjects.push_back(
           {"binary", fmt::format("{}/bin/{}", variant.name, program), io::hash(file), file.size()});
+      needed(file);
     }
     return true;
   }
@@ -456,6 +489,7 @@ class Builder {
   }
 
   void facts() {
+    fact("stack.libraries", std::move(libraries_));
     fact("stack.variants", std::move(variants_fact_));
     fact("stack.flags", json::Value()
                             .set("compile", texts(lock_.compile))
@@ -536,6 +570,7 @@ class Builder {
   fs::path work_;
   fs::path folder_;
   json::Value variants_fact_ = json::Array{};
+  json::Value libraries_ = json::Array{};
   Built out_;
   i64 started_ = 0;
 };

@@ -71,6 +71,7 @@ Result<Lock> parse_lock(std::string text, const std::string& name) {
   if (auto build = root.table("build")) read_build(*build, out);
   for (toml::Table& variant : root.tables("variant")) {
     out.variants.push_back({.name = variant.required_text("name"),
+                            .machine = variant.text("machine", "x86_64"),
                             .cpu = variant.texts("cpu"),
                             .options = variant.texts("options"),
                             .compile = variant.texts("compile"),

@@ -13,6 +13,7 @@ namespace steelyard::stack {
 
 struct Variant {
   std::string name;                  // "x86-64-v3"
+  std::string machine;               // as uname(2) names it: "x86_64"; empty: any
   std::vector<std::string> cpu;      // features it needs, as /proc/cpuinfo names them
   std::vector<std::string> options;  // "GGML_AVX2=ON"
   std::vector<std::string> compile;  // further compiler flags

@@ -5,6 +5,9 @@
 #include <algorithm>
 
 #include "host/host.hpp"
+#include "policy/kind.hpp"
+#include "stack/build.hpp"
+#include "stack/verify.hpp"
 
 namespace steelyard::vet {
 namespace {
@@ -17,6 +20,20 @@ i64 oldest_allowed(const policy::Requirements& requirements, i64 fallback) {
       seconds = std::min(seconds, item.params["max_days"].integer() * 24 * 3600);
   }
   return seconds;
+}
+
+// The newest build, hashed again; nothing when no requirement asks, or nothing was built.
+Result<std::optional<evidence::Record>> runtime(const Request& request, const Environment& environment) {
+  const bool asked = std::ranges::any_of(request.requirements.items, [](const policy::Requirement& item) {
+    const policy::Kind* kind = policy::find_kind(item.kind);
+    return kind != nullptr && kind->evidence == "stack";
+  });
+  const auto folder = asked ? stack::current(request.stacks) : std::nullopt;
+  if (!folder) return std::nullopt;
+  const auto built = stack::read_record(*folder);
+  if (!built) return std::nullopt;
+  SY_TRY(evidence::Record record, stack::verify({}, &*built, *folder, environment));
+  return record;
 }
 
 }  // namespace
@@ -52,8 +69,11 @@ Result<Outcome> vet(const Request& request, const scan::Services& services) {
     analysed.run = {format_time(now), 0, {}, "none"};
     outcome.records.push_back(std::move(analysed));
   }
+  SY_TRY(const auto verified, runtime(request, services.environment));
+  if (verified) outcome.records.push_back(*verified);
   for (std::size_t i = 0; i < request.contexts.size(); ++i) {
-    const std::vector<evidence::Record> records = {outcome.records[0], outcome.records[1], outcome.records[2 + i]};
+    std::vector<evidence::Record> records = {outcome.records[0], outcome.records[1], outcome.records[2 + i]};
+    if (verified) records.push_back(*verified);
     const policy::Inputs inputs{records,
                                 request.contexts[i].name,
                                 context::digest(request.contexts[i]),

@@ -17,10 +17,11 @@ struct Request {
   policy::Requirements requirements;
   scan::Options scan;
   accept::Matcher* matcher = nullptr;  // who accepts findings; nullptr: nobody
+  std::filesystem::path stacks;        // where stack build leaves what it builds; empty: nowhere
 };
 
 struct Outcome {
-  std::vector<evidence::Record> records;  // scan, host, then one per context
+  std::vector<evidence::Record> records;  // scan, host, then one per context, then what requirements ask for beyond
   std::vector<policy::Verdict> verdicts;  // in the order of the contexts
   json::Value documents = json::Array{};  // policy::document() of each
   std::vector<accept::Accepted> accepted;

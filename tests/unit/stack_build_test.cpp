@@ -46,8 +46,8 @@ class Project {
     request_.lock.default_variants = {"plain"};
     request_.lock.default_backends = {"cpu"};
     request_.lock.variants = {
-        {.name = "plain", .cpu = {}, .options = {}, .compile = {}, .include = ""},
-        {.name = "alien", .cpu = {"no_such_feature"}, .options = {}, .compile = {}, .include = ""}};
+        {.name = "plain", .machine = "", .cpu = {}, .options = {}, .compile = {}, .include = ""},
+        {.name = "alien", .machine = "", .cpu = {"no_such_feature"}, .options = {}, .compile = {}, .include = ""}};
     request_.lock.backends = {{.name = "cpu", .options = {}, .tools = {}},
                               {.name = "alien", .options = {}, .tools = {"no-such-compiler"}}};
     request_.jobs = 2;
@@ -82,6 +82,8 @@ const json::Value& fact(const Built& built, std::string_view key) {
 TEST(StackBuild, EverythingIsOnRecordAndASecondBuildIsTheSame) {
   Project project;
   project.request().again = true;
+  project.request().files["engine/src/engine/worker/CMakeLists.txt"] +=
+      "target_link_libraries(steelyard-engine -Wl,--no-as-needed z)\n";
   const auto built = project.build();
   ASSERT_TRUE(built) << built.error().message;
   EXPECT_EQ(told(built->record.found), "");
@@ -95,10 +97,12 @@ TEST(StackBuild, EverythingIsOnRecordAndASecondBuildIsTheSame) {
   EXPECT_EQ(fact(*built, "stack.variants").array()[0]["self_test"]["digest"].string(), kAnswer);
   EXPECT_EQ(fact(*built, "stack.reproducible")["identical"].array().size(), 2U);
   EXPECT_GT(fact(*built, "stack.headers")["count"].integer(), 3);
-  bool libc = false;
-  for (const json::Value& library : fact(*built, "stack.libraries").array())
-    libc = libc || library["path"].string().find("libc.so.6") != std::string::npos;
-  EXPECT_TRUE(libc);
+  for (const std::string name : {"libc.so.6", "libz.so.1"}) {
+    const auto& list = fact(*built, "stack.libraries").array();
+    EXPECT_TRUE(std::ranges::any_of(list, [&](const json::Value& library) {
+      return library["path"].string().find(name) != std::string::npos && is_sha256(library["sha256"].string());
+    })) << name;
+  }
   // No path of this machine is in the program.
   const auto said = run({.arguments = {(built->folder / "plain/bin/tool").string()}, .environment = {}, .folder = {}});
   ASSERT_TRUE(said);
@@ -175,6 +179,9 @@ TEST(StackBuild, ToolsAndNamesThatAreNotThereAreNamed) {
   project.request().backends = {"none"};
   EXPECT_NE(project.build().error().message.find("no backend \"none\": expected one of cpu, alien"), std::string::npos);
   project.request().backends = {};
+  project.request().lock.variants[0].machine = "vax";
+  EXPECT_NE(project.build().error().message.find("the variant plain is for vax, this machine is "), std::string::npos);
+  project.request().lock.variants[0].machine = "";
   project.request().root = "/tmp/a folder";
   EXPECT_NE(project.build().error().message.find("needs an absolute path"), std::string::npos);
 }
