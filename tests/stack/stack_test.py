@@ -110,5 +110,24 @@ if model.exists():
         running.kill()
         running.wait()
 
+# --- in a verdict
+
+if model.exists():
+    with tempfile.TemporaryDirectory() as folder:
+        place = pathlib.Path(folder)
+        (place / "data/steelyard").mkdir(parents=True)
+        (place / "data/steelyard/stack").symlink_to(PREFIX)
+        (place / "require.toml").write_text('schema = "steelyard/require/1"\nname = "r"\n[[require]]\nid = "runtime"\nkind = "runtime_verified"\n'
+                                            'origins = ["built"]\nwhy = "w"\n')
+        environment = {**os.environ, "XDG_DATA_HOME": str(place / "data"), "XDG_CACHE_HOME": str(place / "cache")}
+        done = subprocess.run([STEELYARD, "vet", str(model), "-c", "offline-chat", "--require", str(place / "require.toml"), "-f", "json",
+                               "--isolated"], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        tested = {v["name"]: v["self_test"]["state"] for v in known["stack.variants"]}[VARIANT] == "passed"
+        check(done.returncode == (0 if tested else 3), f"the verdict: {done.returncode} {done.stderr}")
+        environment["XDG_DATA_HOME"] = str(place / "nowhere")
+        done = subprocess.run([STEELYARD, "vet", str(model), "-c", "offline-chat", "--require", str(place / "require.toml"), "-f", "json",
+                               "--isolated"], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        check(done.returncode == 3, "without a build it is undetermined")
+
 print(f"{passed} passed, {len(failures)} failed")
 sys.exit(bool(failures))
