@@ -22,6 +22,8 @@ for rule in pathlib.Path("data/rules").rglob("*.toml"):
 for preset in pathlib.Path("data/presets").glob("*.toml"):
     (seeds / "context").mkdir(exist_ok=True)
     (seeds / "context" / preset.stem).write_bytes(preset.read_bytes())
+(seeds / "elf").mkdir(exist_ok=True)
+(seeds / "elf" / "small").write_bytes(pathlib.Path("/bin/true").read_bytes())
 (seeds / "json").mkdir(exist_ok=True)
 (seeds / "json" / "small").write_text('{"a": [1, 2.5, null, true, "\\u00e9\\ud83d\\ude00"]}')
 PY

@@ -17,7 +17,7 @@ constexpr u64 kNeeded = 1, kHash = 4, kStrtab = 5, kSymtab = 6, kStrsz = 10, kSo
               kBindNow = 24, kRunpath = 29, kFlags = 30, kGnuHash = 0x6ffffef5, kFlags1 = 0x6ffffffb;
 constexpr u32 kSectionSymtab = 2, kSectionDynsym = 11;
 constexpr u64 kMostNotes = u64{1} << 20;
-constexpr u64 kNameFuel = u64{48} << 20;  // bytes of names that are kept
+constexpr u64 kNameFuel = u64{24} << 20;  // bytes of names that are kept
 
 Has yes_or_no(bool yes) { return yes ? Has::yes : Has::no; }
 
