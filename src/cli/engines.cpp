@@ -1,0 +1,63 @@
+#include "cli/engines.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace steelyard::cli {
+namespace {
+
+// Why a model isn't run, or nothing.
+std::string objection(const evidence::Record& scan) {
+  std::vector<std::string> rules;
+  for (const Finding& finding : scan.found.findings) {
+    if (finding.severity >= Severity::high) rules.push_back(finding.rule);
+  }
+  std::ranges::sort(rules);
+  rules.erase(std::ranges::unique(rules).begin(), rules.end());
+  if (!rules.empty()) return fmt::format("the scan found {}", fmt::join(rules, ", "));
+  const bool whole = scan.status == evidence::Status::complete && !scan.found.coverage.empty() &&
+                     std::ranges::all_of(scan.found.coverage, [](const Coverage& one) {
+                       return one.gaps.empty() && one.examined == one.bytes;
+                     });
+  return whole ? "" : "the scan couldn't examine all of it";
+}
+
+Result<std::filesystem::path> find_engine(Session& session) {
+  std::filesystem::path named = session.arguments().value("engine");
+  if (named.empty()) named = session.environment().variable("STEELYARD_ENGINE").value_or("");
+  if (!named.empty()) return named;
+  return fail(ErrorCode::usage, "no engine: build one with `steelyard stack build`, or name one with --engine");
+}
+
+}  // namespace
+
+Result<Cleared> clear(Session& session, const std::string& name) {
+  SY_TRY(const auto targets, session.targets({name}));
+  SY_TRY(scan::Options options, session.scan_options());
+  options.hash = true;
+  SY_TRY(const auto services, session.services());
+  SY_TRY(evidence::Record record, scan::scan(targets.front(), options, services));
+  const auto& files = targets.front().files;
+  if (files.size() != 1 || record.found.artifacts.empty() || record.found.artifacts.front().format != "gguf")
+    return fail(ErrorCode::usage, fmt::format("{}: expected one GGUF file", text::display(name)));
+  const bool forced = session.arguments().has("override");
+  const std::string why = objection(record);
+  if (!why.empty() && !forced)
+    return fail(ErrorCode::usage, fmt::format("{} isn't run: {} (steelyard scan {}; --override runs it all the same)",
+                                              text::display(name), why, text::display(name)));
+  SY_TRY(std::filesystem::path engine, find_engine(session));
+  SY_TRY(const io::File program, io::File::open(std::filesystem::canonical(engine)));
+  SY_TRY(io::File file, io::File::open(files.front().path));
+  // What is loaded has to be what was scanned.
+  std::string sha256 = record.subjects.front().sha256;
+  if (sha256.empty() || io::hash(file) != sha256)
+    return fail(ErrorCode::io, fmt::format("{} changed while it was being scanned", text::display(name)));
+  std::string digest = io::hash(program);
+  return Cleared{std::move(file),   std::move(sha256), std::move(record),
+                 std::move(engine), std::move(digest), !why.empty()};
+}
+
+}  // namespace steelyard::cli

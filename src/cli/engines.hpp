@@ -1,0 +1,29 @@
+// What the commands that run a model do alike: find the engine, and look at the model before it is loaded.
+#pragma once
+
+#include "cli/gather.hpp"
+#include "engine/engine.hpp"
+#include "io/file.hpp"
+
+namespace steelyard::cli {
+
+inline constexpr Flag kEngine = {"--engine", "FILE", "the engine to use (default: that of `steelyard stack build`)",
+                                 ""};
+inline constexpr Flag kOverride = {"--override", "", "run a model although its scan found something; goes on record",
+                                   ""};
+
+// A model that may be run.
+struct Cleared {
+  io::File file;
+  std::string sha256;
+  evidence::Record scan;
+  std::filesystem::path engine;
+  std::string engine_sha256;
+  bool overridden = false;
+};
+
+// Scans the one GGUF file that `name` stands for. An Error when it is something else, when the scan finds anything of
+// high severity or above or couldn't examine all of it (unless --override), or when there is no engine.
+Result<Cleared> clear(Session& session, const std::string& name);
+
+}  // namespace steelyard::cli

@@ -1,0 +1,319 @@
+// The narrow protocol between Steelyard and steelyard-engine: one frame format, one encoding of messages.
+//
+// A frame is u32 length, u8 type, payload; little-endian throughout. The client sends a request and reads frames
+// until `done` or `failed`. Attack resisted: a worker that was taken over by its model sends what it likes, so every
+// count is held against the bytes that are left, a frame has at most kMostFrame bytes, and what isn't used up is a
+// fault. Plain data, no I/O. Tested by tests/unit/engine_test.cpp; fuzzed by fuzz/engine_protocol.cpp.
+#pragma once
+
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace steelyard::engine {
+
+using Token = std::int32_t;
+using Tokens = std::vector<Token>;
+
+inline constexpr std::size_t kMostFrame = std::size_t{16} << 20;
+inline constexpr std::size_t kFrameHead = 5;
+
+enum class Type : u8 {
+  hello = 1,  // the engine's first frame
+  load,
+  loaded,
+  tokenize,
+  tokens,
+  apply_template,
+  text,
+  generate,
+  generated,  // one per prompt, in any order
+  score,
+  scored,  // one per continuation
+  compare,
+  compared,
+  embed,
+  embedding,
+  progress,
+  failed,
+  done,
+};
+
+// What the worker could establish before it read anything of the model.
+struct Hello {
+  std::vector<std::string> sandbox;  // "namespaces", "landlock:7", "seccomp", "rlimits", "no_new_privs"
+  std::string variant;               // CPU features that it was built for
+  template <class A>
+  void fields(A& a) {
+    a(sandbox, variant);
+  }
+};
+
+// The model is descriptor 4, the reference (for compare) descriptor 6.
+struct Load {
+  bool reference = false;
+  u32 context = 2048;  // tokens of one sequence
+  u32 sequences = 1;   // decoded side by side
+  u32 threads = 1;
+  template <class A>
+  void fields(A& a) {
+    a(reference, context, sequences, threads);
+  }
+};
+
+struct Loaded {
+  std::string description;
+  u64 parameters = 0;
+  u64 bytes = 0;
+  u32 vocabulary = 0;
+  u32 trained_context = 0;
+  u32 width = 0;  // of hidden states
+  bool adds_bos = false;
+  Token bos = -1;
+  std::string chat_template;
+  u64 milliseconds = 0;
+  template <class A>
+  void fields(A& a) {
+    a(description, parameters, bytes, vocabulary, trained_context, width, adds_bos, bos, chat_template, milliseconds);
+  }
+};
+
+struct Tokenize {
+  std::string text;
+  bool special = true;  // adds BOS and the like, as the model asks
+  bool parse = true;    // text that reads as a special token becomes one
+  template <class A>
+  void fields(A& a) {
+    a(text, special, parse);
+  }
+};
+
+struct TokenList {
+  Tokens tokens;
+  template <class A>
+  void fields(A& a) {
+    a(tokens);
+  }
+};
+
+struct Message {
+  std::string role;
+  std::string content;
+  template <class A>
+  void fields(A& a) {
+    a(role, content);
+  }
+};
+
+struct ApplyTemplate {
+  std::vector<Message> messages;
+  bool answer = true;  // ends where the assistant begins
+  template <class A>
+  void fields(A& a) {
+    a(messages, answer);
+  }
+};
+
+struct Text {
+  std::string text;
+  template <class A>
+  void fields(A& a) {
+    a(text);
+  }
+};
+
+// As llama.cpp names and orders them: penalties, top-k, top-p, min-p, temperature.
+struct Sampling {
+  float temperature = 0;  // 0: greedy
+  std::int32_t top_k = 40;
+  float top_p = 0.95F;
+  float min_p = 0.05F;
+  std::int32_t penalty_last = 64;
+  float penalty_repeat = 1;
+  float penalty_frequency = 0;
+  float penalty_presence = 0;
+  u32 seed = 0;  // of the first prompt; the next has the next
+  template <class A>
+  void fields(A& a) {
+    a(temperature, top_k, top_p, min_p, penalty_last, penalty_repeat, penalty_frequency, penalty_presence, seed);
+  }
+};
+
+struct Generate {
+  Tokens prefix;                // shared by all, decoded once
+  std::vector<Tokens> prompts;  // what follows it, one sequence each
+  u32 most = 128;               // tokens of an answer
+  bool ignore_end = false;      // goes on after the end of turn
+  Sampling sampling;
+  template <class A>
+  void fields(A& a) {
+    a(prefix, prompts, most, ignore_end, sampling);
+  }
+};
+
+enum class Stop : u8 { end, length, context };
+
+struct Generated {
+  u32 prompt = 0;
+  Tokens tokens;
+  std::string text;  // bytes as the model gave them
+  Stop stop = Stop::end;
+  u64 first_us = 0;  // from the request to its first token
+  u64 total_us = 0;  // to its last
+  template <class A>
+  void fields(A& a) {
+    a(prompt, tokens, text, stop, first_us, total_us);
+  }
+};
+
+struct Score {
+  Tokens prefix;                      // at least one token
+  std::vector<Tokens> continuations;  // each at least one token
+  template <class A>
+  void fields(A& a) {
+    a(prefix, continuations);
+  }
+};
+
+struct Scored {
+  u32 continuation = 0;
+  std::vector<float> logprobs;  // natural logarithm, of each of its tokens
+  Tokens best;                  // what the model would have said there
+  template <class A>
+  void fields(A& a) {
+    a(continuation, logprobs, best);
+  }
+};
+
+// The same positions through both models.
+struct Compared {
+  std::vector<float> logprobs, reference;  // of the tokens that are there
+  std::vector<float> divergence;           // KL(reference || model) in nats
+  std::vector<u8> agrees;                  // 1: the same token is the likeliest
+  template <class A>
+  void fields(A& a) {
+    a(logprobs, reference, divergence, agrees);
+  }
+};
+
+struct Embedding {
+  std::vector<float> last;  // hidden state of the last token
+  std::vector<float> mean;  // over all tokens
+  template <class A>
+  void fields(A& a) {
+    a(last, mean);
+  }
+};
+
+struct Progress {
+  u64 done = 0;
+  u64 total = 0;
+  template <class A>
+  void fields(A& a) {
+    a(done, total);
+  }
+};
+
+class Writer {
+ public:
+  explicit Writer(Type type) {
+    out_.resize(kFrameHead);
+    out_[4] = static_cast<std::byte>(type);
+  }
+  template <class... T>
+  void operator()(T&... values) {
+    (put(values), ...);
+  }
+  std::vector<std::byte> finish() {
+    const auto length = static_cast<u32>(out_.size() - kFrameHead);
+    std::memcpy(out_.data(), &length, sizeof(length));
+    return std::move(out_);
+  }
+
+ private:
+  template <class T>
+  void put(T& value) {
+    if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+      const auto* bytes = reinterpret_cast<const std::byte*>(&value);
+      out_.insert(out_.end(), bytes, bytes + sizeof(T));
+    } else if constexpr (requires { value.size(); }) {
+      auto count = static_cast<u32>(value.size());
+      put(count);
+      for (auto& item : value) put(item);
+    } else {
+      value.fields(*this);
+    }
+  }
+  std::vector<std::byte> out_;
+};
+
+// The first fault sticks; nothing is read past the end.
+class Reader {
+ public:
+  explicit Reader(Bytes bytes) : rest_(bytes) {}
+  template <class... T>
+  void operator()(T&... values) {
+    (get(values), ...);
+  }
+  bool finished() const { return good_ && rest_.empty(); }
+
+ private:
+  template <class T>
+  void get(T& value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      u8 byte = 0;
+      get(byte);
+      good_ = good_ && byte <= 1;
+      value = byte == 1;
+    } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+      good_ = good_ && rest_.size() >= sizeof(T);
+      if (!good_) return;
+      std::memcpy(&value, rest_.data(), sizeof(T));
+      rest_ = rest_.subspan(sizeof(T));
+    } else if constexpr (requires { value.size(); }) {
+      u32 count = 0;
+      get(count);
+      // An item takes a byte or, when it isn't one, at least four.
+      using Item = typename T::value_type;
+      constexpr std::size_t kLeast = std::is_arithmetic_v<Item> ? sizeof(Item) : 4;
+      good_ = good_ && count <= rest_.size() / kLeast;
+      if (!good_) return;
+      value.resize(count);
+      if constexpr (std::is_arithmetic_v<Item>) {
+        if (count > 0) std::memcpy(value.data(), rest_.data(), count * sizeof(Item));
+        rest_ = rest_.subspan(count * sizeof(Item));
+      } else {
+        for (auto& item : value) {
+          if (!good_) return;
+          get(item);
+        }
+      }
+    } else {
+      value.fields(*this);
+    }
+  }
+  Bytes rest_;
+  bool good_ = true;
+};
+
+template <class M>
+std::vector<std::byte> encode(Type type, M message) {
+  Writer writer(type);
+  message.fields(writer);
+  return writer.finish();
+}
+
+inline std::vector<std::byte> encode(Type type) { return Writer(type).finish(); }
+
+// Whether the payload is exactly one such message.
+template <class M>
+bool decode(Bytes payload, M& message) {
+  Reader reader(payload);
+  message.fields(reader);
+  return reader.finished();
+}
+
+}  // namespace steelyard::engine

@@ -1,0 +1,60 @@
+"""The engine on a real model: what it says, that it doesn't depend on what is beside it, and what it can't do.
+
+Needs an engine (STEELYARD_ENGINE) and the demo's model (STEELYARD_MODEL).
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+from program import STEELYARD, Checks, recipe, run, scratch
+
+ENGINE, MODEL = os.environ["STEELYARD_ENGINE"], os.environ["STEELYARD_MODEL"]
+checks = Checks()
+folder, env = scratch()
+env["STEELYARD_ENGINE"] = ENGINE
+
+done = subprocess.run([ENGINE, "--self-test"], capture_output=True, text=True)
+checks.true(done.returncode == 0 and done.stdout.startswith("self-test ") and len(done.stdout.split()[1]) == 64, f"self-test: {done}")
+
+# The same words each time, with the layers on record.
+answers = [json.loads(run("run", MODEL, "--raw", "-p", "The capital of France is", "-n", "8", "-f", "json", env=env).stdout) for _ in range(2)]
+checks.equal(answers[0]["text"], answers[1]["text"], "greedy")
+checks.true("Paris" in answers[0]["text"], answers[0])
+layers = {layer.split(":")[0] for layer in answers[0]["sandbox"]}
+checks.true({"seccomp", "landlock", "no_new_privs", "rlimits"} <= layers, answers[0]["sandbox"])
+seeds = [run("run", MODEL, "--raw", "-p", "Once", "-n", "20", "--temperature", "1.5", "--seed", str(seed), env=env).stdout for seed in (1, 1, 2)]
+checks.true(seeds[0] == seeds[1] != seeds[2], f"seeds: {seeds}")
+
+# Refusals.
+bad = folder / "bad.gguf"
+bad.write_bytes(recipe('gguf 3 0 1\nkv_str general.architecture "llama"\nkv_str "general.na\\u{202e}me" "Llama 3"\n'))
+done = run("run", bad, "-p", "x", env=env)
+checks.true(done.returncode == 2 and "isn't run: the scan found" in done.stderr, done.stderr)
+done = run("run", bad, "-p", "x", "--override", env=env)
+checks.true(done.returncode == 2 and "llama.cpp can't load this file" in done.stderr, done.stderr)
+cut = folder / "cut.gguf"
+cut.write_bytes(pathlib.Path(MODEL).read_bytes()[:50_000_000])
+done = run("run", cut, "-p", "x", "--override", env=env)
+checks.true(done.returncode == 2 and done.stderr.startswith("steelyard: the engine"), f"cut short: {done.stderr}")
+for flags, expected in ((["--temperature", "hot"], "--temperature must be a number"), (["-n", "0"], "--tokens must be a number"), (["--engine", "/bin/true"], "engine")):
+    done = run("run", MODEL, "-p", "x", *flags, env=env)
+    checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done.returncode} {done.stderr}")
+
+# A worker that dies is an error of the request, and none is left behind.
+process = subprocess.Popen([STEELYARD, "run", MODEL, "--raw", "-p", "Once", "-n", "2000", "--context", "4000"], env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+children = []
+for _ in range(200):
+    time.sleep(0.05)
+    children = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "steelyard-engine"], capture_output=True, text=True).stdout.split()
+    if children:
+        break
+time.sleep(0.5)
+os.kill(int(children[0]), signal.SIGSEGV)
+_, errors = process.communicate(timeout=30)
+checks.true(process.returncode == 2 and "the engine crashed (SIGSEGV)" in errors, f"{process.returncode}: {errors}")
+checks.finish()
