@@ -44,8 +44,8 @@ enum class Type : u8 {
 
 // What the worker could establish before it read anything of the model.
 struct Hello {
-  std::vector<std::string> sandbox;  // "namespaces", "landlock:7", "seccomp", "rlimits", "no_new_privs"
-  std::string variant;               // CPU features that it was built for
+  std::vector<std::string> sandbox = {};  // "namespaces", "landlock:7", "seccomp", "rlimits", "no_new_privs"
+  std::string variant = {};               // CPU features that it was built for
   template <class A>
   void fields(A& a) {
     a(sandbox, variant);
@@ -65,7 +65,7 @@ struct Load {
 };
 
 struct Loaded {
-  std::string description;
+  std::string description = {};
   u64 parameters = 0;
   u64 bytes = 0;
   u32 vocabulary = 0;
@@ -73,7 +73,7 @@ struct Loaded {
   u32 width = 0;  // of hidden states
   bool adds_bos = false;
   Token bos = -1;
-  std::string chat_template;
+  std::string chat_template = {};
   u64 milliseconds = 0;
   template <class A>
   void fields(A& a) {
@@ -82,7 +82,7 @@ struct Loaded {
 };
 
 struct Tokenize {
-  std::string text;
+  std::string text = {};
   bool special = true;  // adds BOS and the like, as the model asks
   bool parse = true;    // text that reads as a special token becomes one
   template <class A>
@@ -92,7 +92,7 @@ struct Tokenize {
 };
 
 struct TokenList {
-  Tokens tokens;
+  Tokens tokens = {};
   template <class A>
   void fields(A& a) {
     a(tokens);
@@ -100,8 +100,8 @@ struct TokenList {
 };
 
 struct Message {
-  std::string role;
-  std::string content;
+  std::string role = {};
+  std::string content = {};
   template <class A>
   void fields(A& a) {
     a(role, content);
@@ -109,7 +109,7 @@ struct Message {
 };
 
 struct ApplyTemplate {
-  std::vector<Message> messages;
+  std::vector<Message> messages = {};
   bool answer = true;  // ends where the assistant begins
   template <class A>
   void fields(A& a) {
@@ -118,7 +118,7 @@ struct ApplyTemplate {
 };
 
 struct Text {
-  std::string text;
+  std::string text = {};
   template <class A>
   void fields(A& a) {
     a(text);
@@ -143,11 +143,11 @@ struct Sampling {
 };
 
 struct Generate {
-  Tokens prefix;                // shared by all, decoded once
-  std::vector<Tokens> prompts;  // what follows it, one sequence each
+  Tokens prefix = {};                // shared by all, decoded once
+  std::vector<Tokens> prompts = {};  // what follows it, one sequence each
   u32 most = 128;               // tokens of an answer
   bool ignore_end = false;      // goes on after the end of turn
-  Sampling sampling;
+  Sampling sampling = {};
   template <class A>
   void fields(A& a) {
     a(prefix, prompts, most, ignore_end, sampling);
@@ -158,8 +158,8 @@ enum class Stop : u8 { end, length, context };
 
 struct Generated {
   u32 prompt = 0;
-  Tokens tokens;
-  std::string text;  // bytes as the model gave them
+  Tokens tokens = {};
+  std::string text = {};  // bytes as the model gave them
   Stop stop = Stop::end;
   u64 first_us = 0;  // from the request to its first token
   u64 total_us = 0;  // to its last
@@ -170,8 +170,8 @@ struct Generated {
 };
 
 struct Score {
-  Tokens prefix;                      // at least one token
-  std::vector<Tokens> continuations;  // each at least one token
+  Tokens prefix = {};                      // at least one token
+  std::vector<Tokens> continuations = {};  // each at least one token
   template <class A>
   void fields(A& a) {
     a(prefix, continuations);
@@ -180,8 +180,8 @@ struct Score {
 
 struct Scored {
   u32 continuation = 0;
-  std::vector<float> logprobs;  // natural logarithm, of each of its tokens
-  Tokens best;                  // what the model would have said there
+  std::vector<float> logprobs = {};  // natural logarithm, of each of its tokens
+  Tokens best = {};                  // what the model would have said there
   template <class A>
   void fields(A& a) {
     a(continuation, logprobs, best);
@@ -190,8 +190,8 @@ struct Scored {
 
 // The same positions through both models.
 struct Compared {
-  std::vector<float> logprobs, reference;  // of the tokens that are there
-  std::vector<float> divergence;           // KL(reference || model) in nats
+  std::vector<float> logprobs = {}, reference = {};  // of the tokens that are there
+  std::vector<float> divergence = {};           // KL(reference || model) in nats
   std::vector<u8> agrees;                  // 1: the same token is the likeliest
   template <class A>
   void fields(A& a) {
@@ -200,8 +200,8 @@ struct Compared {
 };
 
 struct Embedding {
-  std::vector<float> last;  // hidden state of the last token
-  std::vector<float> mean;  // over all tokens
+  std::vector<float> last = {};  // hidden state of the last token
+  std::vector<float> mean = {};  // over all tokens
   template <class A>
   void fields(A& a) {
     a(last, mean);
@@ -247,7 +247,7 @@ class Writer {
       value.fields(*this);
     }
   }
-  std::vector<std::byte> out_;
+  std::vector<std::byte> out_ = {};
 };
 
 // The first fault sticks; nothing is read past the end.
