@@ -29,6 +29,13 @@ Result<std::filesystem::path> find_engine(Session& session) {
   std::filesystem::path named = session.arguments().value("engine");
   if (named.empty()) named = session.environment().variable("STEELYARD_ENGINE").value_or("");
   if (!named.empty()) return named;
+  // A variant is there only if it passed its self-test on this machine; fastest first.
+  const std::filesystem::path current = session.data_folder() / "stack/current";
+  for (const char* variant : {"amx", "avx512", "x86-64-v3"}) {
+    std::error_code error;
+    std::filesystem::path engine = current / variant / "bin/steelyard-engine";
+    if (std::filesystem::exists(engine, error)) return engine;
+  }
   return fail(ErrorCode::usage, "no engine: build one with `steelyard stack build`, or name one with --engine");
 }
 

@@ -1,6 +1,6 @@
 """The engine on a real model: what it says, that it doesn't depend on what is beside it, and what it can't do.
 
-Needs an engine (STEELYARD_ENGINE) and the demo's model (STEELYARD_MODEL).
+On the demo's model (tools/setup model).
 """
 
 import json
@@ -11,9 +11,12 @@ import subprocess
 import sys
 import time
 
-from program import STEELYARD, Checks, recipe, run, scratch
+from program import SOURCE, STEELYARD, Checks, recipe, run, scratch
 
-ENGINE, MODEL = os.environ["STEELYARD_ENGINE"], os.environ["STEELYARD_MODEL"]
+sys.path.insert(0, str(SOURCE / "tests/stack"))
+import built_stack  # noqa: E402
+
+ENGINE, MODEL = str(built_stack.program("steelyard-engine")), str(SOURCE / "build/demo/model.gguf")
 checks = Checks()
 folder, env = scratch()
 env["STEELYARD_ENGINE"] = ENGINE
