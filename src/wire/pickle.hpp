@@ -88,8 +88,11 @@ struct Node {
   bool opaque = false;      // items that were not kept were not all constants
   bool special = false;     // of a dict: a key that was not kept may begin with "__"
   bool marked = false;
-  u32 number = 0;  // of an object or a persistent one, in the order of creation
-  u64 length = 0;  // of a container: items ever put into it; of a bytearray its length
+  u32 number = 0;    // of an object or a persistent one, in the order of creation
+  u32 height = 0;    // how deep containers are nested in it, as far as was known when they were put there
+  float weight = 1;  // how many values it has when shared ones count each time; the same
+  float lost = 0;    // the weight of the items that were not kept
+  u64 length = 0;    // of a container: items ever put into it; of a bytearray its length
   // Of a container its first items (a dict's alternate: key, value); of an object its callee, its
   // arguments and its keyword arguments; of a persistent object its id; of a bytearray its bytes.
   std::vector<Value> items;
@@ -154,6 +157,12 @@ struct Outcome {
   u64 end = 0;  // where the walk ended
   u64 opcodes = 0;
   u64 largest_memo = 0;  // index
+  double expanded = 0;   // the largest number of values in one container, shared ones counted each time
+  u32 deepest = 0;       // containers in each other
+  double hashed = 0;     // values that hashing all keys visits
+  u32 deepest_key = 0;   // tuples in each other
+  u64 colliding = 0;     // numbers, and tuples of numbers, that differ and have one hash
+  u64 asked = 0;         // bytes that one argument says to have, beyond the input
   int protocol = 0;      // of the last PROTO
   Value result;          // of STOP
 };
@@ -199,6 +208,8 @@ class Machine {
   const Node* node(const Value& value) const;
   // The content of a text or of bytes, decoded to bytes (UTF-8 for text), at most `most` of them.
   std::string text(const Value& value, std::size_t most = kKeptText) const;
+  // How many values printing, comparing or hashing it visits, at least.
+  double expanded(const Value& value) const;
   // Whether the content is exactly [offset, offset + size) of the stream.
   static bool raw(const Value& value) { return value.form == Form::plain && value.size != UINT32_MAX; }
 
@@ -267,6 +278,21 @@ class Machine {
   void mark_all(bool memo);
   void sweep();
   bool hashable(const Value& value) const;
+
+  // What a load or its result costs (pickle_weight.cpp).
+  struct Collisions {
+    u64 hash = 0;
+    u64 last = 0;  // fingerprint of the value that had it last
+    u64 count = 0;
+  };
+  bool holds(const Node& object) const;
+  void weigh_item(Node& node, const Value& value, bool kept);
+  void grow(const Value& target, const Value& items);
+  void weigh_all();
+  void hash_key(const Value& key);
+  void note_number(const Value& value);
+  void note_hash(u64 hash, u64 fingerprint);
+  std::optional<u64> hash_of(const Value& value, int depth) const;
 
   // Opcodes (pickle_machine.cpp, pickle_numbers.cpp, pickle_objects.cpp). False ends the walk.
   Outcome walk();
@@ -338,6 +364,7 @@ class Machine {
   std::size_t global_bytes_ = 0;
   u32 overflow_ = 0;
   u32 objects_ = 0;
+  std::vector<Collisions> collisions_;
 
   u64 opcode_at_ = 0;
   int depth_ = 0;

@@ -46,9 +46,11 @@ bool Machine::container(Kind kind, std::size_t begin) {
   Node* node = mutable_node(made);
   for (std::size_t i = begin; i < stack_.size(); ++i) {
     all_hashable = all_hashable && hashable(stack_[i]);
+    if (kind == Kind::frozenset) hash_key(stack_[i]);
     if (node != nullptr) keep(*node, stack_[i]);
   }
   if (node != nullptr) node->unhashable = !all_hashable;
+  if (kind == Kind::tuple) note_number(made);
   stack_.resize(begin);
   push(made);
   return kind != Kind::frozenset || all_hashable || tolerate("FROZENSET", "an item that can't be hashed");
@@ -64,13 +66,18 @@ bool Machine::tuple(std::size_t count) {
 
 bool Machine::put_pair(Node* node, const Value& key, const Value& value) {
   if (!hashable(key)) return tolerate("dict", "a key that can't be hashed");
+  hash_key(key);
   if (node == nullptr) return true;
   ++node->length;
   if (node->items.size() + 2 <= 2 * kKeptItems && items_ < kMostItems + kMostItems / 4) {
     node->items.push_back(key);
     node->items.push_back(value);
     items_ += 2;
+    weigh_item(*node, key, true);
+    weigh_item(*node, value, true);
   } else {
+    weigh_item(*node, key, false);
+    weigh_item(*node, value, false);
     node->opaque = node->opaque || !constant(key.kind) || !constant(value.kind);
     node->special = node->special || (key.kind == Kind::text ? text(key, 2) == "__" : !constant(key.kind));
   }
@@ -149,6 +156,7 @@ bool Machine::append(std::size_t begin) {
     event.what = Event::What::extend;
     event.target = target;
     event.argument = list_of(begin);
+    grow(target, event.argument);
     emit(event);
   } else {
     going = tolerate("APPENDS", "it can't be appended to");
@@ -202,6 +210,7 @@ bool Machine::set_items_from(std::size_t begin) {
     event.what = Event::What::set_item;
     event.target = target;
     event.argument = list_of(begin);
+    grow(target, event.argument);
     emit(event);
   } else {
     going = tolerate("SETITEMS", "it takes no items");
@@ -224,6 +233,7 @@ bool Machine::add_items() {
     Node* node = mutable_node(target);
     for (std::size_t i = begin; i < stack_.size() && going; ++i) {
       if (!hashable(stack_[i])) going = tolerate("ADDITEMS", "an item that can't be hashed");
+      hash_key(stack_[i]);
       if (node != nullptr) keep(*node, stack_[i]);
     }
   } else if (open_ended(target)) {
@@ -231,6 +241,7 @@ bool Machine::add_items() {
     event.what = Event::What::add;
     event.target = target;
     event.argument = list_of(begin);
+    grow(target, event.argument);
     emit(event);
   } else {
     going = tolerate("ADDITEMS", "it takes no items");

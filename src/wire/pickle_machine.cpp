@@ -59,6 +59,7 @@ Outcome Machine::walk() {
     if (!step(static_cast<u8>(*at_++))) break;
   }
   out_.end = offset();
+  weigh_all();
   return out_;
 }
 
@@ -199,6 +200,7 @@ bool Machine::integer_line() {
     value.size = static_cast<u32>(std::min<u64>(in.length, UINT32_MAX));
   }
   push(value);
+  if (known) note_number(value);
   return known.has_value() || tolerate("INT", "not a number");
 }
 
@@ -213,6 +215,7 @@ bool Machine::long_line() {
     value.size = static_cast<u32>(std::min<u64>(in.length, UINT32_MAX));
   }
   push(value);
+  if (known) note_number(value);
   return known.has_value() || tolerate("LONG", "not a number");
 }
 
@@ -238,10 +241,12 @@ bool Machine::counted_long(u64 size) {
     std::memcpy(&bits, raw, size);
     if (size < sizeof(u64) && (std::to_integer<u8>(raw[size - 1]) & 0x80) != 0) bits |= ~u64{0} << (8 * size);
     push(simple(Kind::integer, static_cast<i64>(bits)));
+    note_number(stack_.back());
     return true;
   }
   if (!content(size, Kind::integer, Encoding::any)) return false;
   stack_.back().form = Form::little_endian;
+  note_number(stack_.back());
   return true;
 }
 

@@ -37,6 +37,7 @@ Value Machine::object(const Value& callee, const Value& arguments, const Value* 
     node->items = {callee, arguments};
     if (keywords != nullptr) node->items.push_back(*keywords);
     items_ += node->items.size();
+    if (holds(*node)) node->weight += static_cast<float>(expanded(arguments));
   }
   return made;
 }

@@ -172,7 +172,10 @@ bool Machine::content(u64 length, Kind kind, Encoding encoding) {
     } else if (!cross(length)) {
       return false;
     }
-    if (in_.remaining() < length) return truncated();
+    if (in_.remaining() < length) {
+      out_.asked = std::max(out_.asked, length);
+      return truncated();
+    }
     value.offset = in_.offset();
     for (u64 left = length; left > 0 && encoding != Encoding::any;) {
       const Bytes part = in_.peek(left);

@@ -2,6 +2,8 @@
 //
 // Attacks resisted: millions of nested or memoized containers. When all nodes are in use, those that
 // only the memo holds are given up: their kind stays known, their content is not.
+#include <bit>
+
 #include "wire/pickle.hpp"
 
 namespace steelyard::wire::pickle {
@@ -94,16 +96,20 @@ Value Machine::make(Kind kind) {
 void Machine::keep(Node& node, const Value& value) {
   if (value.form == Form::run && value.kind == Kind::lost) {
     node.length += static_cast<u64>(value.integer);
+    node.lost += static_cast<float>(value.integer);
+    node.weight += static_cast<float>(value.integer);
     node.opaque = true;
     return;
   }
   ++node.length;
-  if (node.items.size() < kKeptItems && items_ < kMostItems + kMostItems / 4) {
+  const bool kept = node.items.size() < kKeptItems && items_ < kMostItems + kMostItems / 4;
+  if (kept) {
     node.items.push_back(value);
     ++items_;
   } else if (!constant(value.kind)) {
     node.opaque = true;
   }
+  weigh_item(node, value, kept);
 }
 
 void Machine::mark_all(bool memo) {
@@ -155,11 +161,15 @@ void Machine::collect() {
     items += node.marked ? node.items.size() : 0;
   }
   if (nodes > kMostNodes / 2 || items > kMostItems / 2) {
+    weigh_all();
     for (Node& node : nodes_) node.marked = false;
     for (const auto& chunk : memo_) {
       if (!chunk) continue;
-      for (Value& value : *chunk)
-        if (has_node(value.kind) && value.node != 0) value.node = kNoNode;
+      for (Value& value : *chunk) {
+        if (!has_node(value.kind) || value.node == 0 || value.node == kNoNode) continue;
+        value.size = std::bit_cast<u32>(nodes_[value.node].weight);
+        value.node = kNoNode;
+      }
     }
     mark_all(false);
   }

@@ -134,6 +134,7 @@ void PickleJudge::called_global(const Machine& machine, const Event& event, Use&
     if (known && use.entry.rules.empty() && !use.entry.unresolved) refuse(machine, event, use, {}, "call");
     return;
   }
+  if (arguments != nullptr) cost_.add(machine, use.entry, *arguments, event.result);
   const bool keywords = event.what == Event::What::create && !event.keywords.is(Kind::absent);
   std::string_view action = event.what == Event::What::create ? "create" : "call";
   if (use.entry.module == "copyreg" && use.entry.name.starts_with("__newobj") && event.what == Event::What::call) {
@@ -142,6 +143,7 @@ void PickleJudge::called_global(const Machine& machine, const Event& event, Use&
       return issue("PKL003", machine, event, "", "");
     Use& made = use_of(machine, (*arguments)[0]);
     const std::vector<Value> rest(arguments->begin() + 1, arguments->end());
+    cost_.add(machine, made.entry, rest, event.result);
     const Ruling ruling = rules.rule(made.entry, "create", &rest);
     if (!ruling.allowed) refuse(machine, event, made, ruling, "create");
     return;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/examination.hpp"
+#include "formats/detail/pickle_cost.hpp"
 #include "formats/detail/pickle_rules.hpp"
 
 namespace steelyard::formats {
@@ -63,6 +64,7 @@ class PickleJudge final : public wire::pickle::Observer {
   void bytes(const wire::pickle::Machine& machine, const wire::pickle::Value& value) override;
   // Reports what was imported and never used. To be called once, at the end.
   void finish();
+  const PickleCost& cost() const { return cost_; }
   // The rule that stands for harm in this scope: PKL001, or another one for a view of the same bytes.
   void set_harm_rule(std::string_view rule) { harm_rule_ = rule; }
 
@@ -105,6 +107,7 @@ class PickleJudge final : public wire::pickle::Observer {
   PickleRules::Lookup lookup_;
   std::vector<std::unique_ptr<Use>> uses_;  // by the machine's number of the global
   std::map<u32, Dtype> dtypes_;             // by the number of the object
+  PickleCost cost_;
   bool other_view_ = false;
 };
 

@@ -23,6 +23,14 @@ using wire::pickle::Value;
 
 constexpr u64 kOpcodes = u64{1} << 32;       // of one pickle
 constexpr u64 kMemoryOfMemo = u64{1} << 26;  // an index that makes CPython allocate 1 GiB
+// No library's pickle comes near: what isn't in the file isn't made while loading it.
+constexpr double kMostMemory = 64 << 20;
+constexpr double kMostFold = 100;       // times the bytes of the pickle
+constexpr double kMostValues = 1e9;     // visited by hashing, printing or comparing
+constexpr double kMostExpanded = 1e12;  // and that many whatever the size
+constexpr u32 kDeepest = 10'000;        // CPython's own picklers stop at 1,000 to 10,000
+constexpr u64 kMostColliding = 4096;
+constexpr u64 kMostAsked = u64{1} << 40;  // bytes
 constexpr std::size_t kTraceLines = 200;
 constexpr std::size_t kTraceLine = 240;
 constexpr std::size_t kGlobalsShown = 256;
@@ -32,7 +40,7 @@ constexpr u64 kPicklesInARow = 4096;
 // Issues of these rules mean that the pickle does harm; any other issue that it needs trust.
 constexpr auto kMalicious =
     std::to_array<std::string_view>({"PKL001", "PKL002", "PKL003", "PKL004", "PKL005", "PKL008", "PKL009", "PKL010",
-                                     "PKL013", "PKL019", "PKL020", "PKL023"});
+                                     "PKL013", "PKL019", "PKL020", "PKL025", "PKL023"});
 
 class Tracer final : public Observer {
  public:
@@ -95,10 +103,40 @@ class Scan {
       finding("PKL015", outcome.end, json::Object{});
       gap({outcome.end, range_.end}, "the pickle has more opcodes, or is nested deeper, than is followed");
     }
-    if (outcome.largest_memo >= kMemoryOfMemo)
+    // Who counts entries one by one needs five bytes for each.
+    if (outcome.largest_memo >= kMemoryOfMemo && outcome.largest_memo > outcome.end - at) {
+      extent_.malicious = true;
       finding("PKL012", at, json::Value().set("index", outcome.largest_memo).set("gib", outcome.largest_memo >> 26));
+    }
+    exhausting(outcome, judge.cost(), at);
     nested(machine);
     return outcome;
+  }
+
+  // What loading it, or using the result, would take.
+  void exhausting(const Outcome& outcome, const PickleCost& cost, u64 at) {
+    const auto bytes = static_cast<double>(std::max<u64>(outcome.end - at, 1));
+    const auto exhausts = [&](std::string why) {
+      finding("PKL025", at, json::Value().set("why", why));
+      extent_.malicious = true;
+    };
+    if (cost.total() >= kMostMemory && cost.total() >= kMostFold * bytes)
+      exhausts(fmt::format("{} makes {}", text::display(cost.worst(), 80), size_of(cost.total())));
+    if (outcome.hashed >= kMostValues && outcome.hashed >= kMostFold * bytes)
+      exhausts(fmt::format("hashing its keys visits {} values", shown(outcome.hashed)));
+    if (outcome.deepest_key > kDeepest)
+      exhausts(fmt::format("a key of {} tuples in each other overflows the stack", outcome.deepest_key));
+    if (outcome.colliding >= kMostColliding)
+      exhausts(fmt::format("{} numbers or tuples differ and have one hash", outcome.colliding));
+    if (outcome.asked >= kMostAsked) exhausts(fmt::format("an argument says to have {} bytes", outcome.asked));
+    if (outcome.expanded >= kMostExpanded || (outcome.expanded >= kMostValues && outcome.expanded >= bytes * bytes))
+      finding("PKL026", at, json::Value().set("values", shown(outcome.expanded)));
+    if (outcome.deepest > kDeepest) finding("PKL027", at, json::Value().set("depth", u64{outcome.deepest}));
+  }
+
+  static std::string shown(double number) { return number < 1e300 ? fmt::format("{:.0e}", number) : "endlessly many"; }
+  static std::string size_of(double bytes) {
+    return bytes < 1e300 ? fmt::format("{:.3g} GB", bytes / 1e9) : "something without an end";
   }
 
   void finding(std::string_view rule, u64 at, json::Value data) {
