@@ -144,6 +144,17 @@ void Machine::note_number(const Value& value) {
   if (value.is(Kind::integer) && value.form == Form::plain && value.integer > -static_cast<i64>(kModulus) &&
       value.integer < static_cast<i64>(kModulus))
     return;
+  if (const Node* tuple = value.is(Kind::tuple) ? node(value) : nullptr) {
+    // Too few values for anybody to find many with one hash.
+    u64 bits = 0;
+    for (const Value& item : tuple->items) {
+      const bool small = (item.is(Kind::integer) || item.is(Kind::boolean)) && item.form == Form::plain;
+      bits += small
+                  ? static_cast<u64>(std::bit_width(static_cast<u64>(item.integer < 0 ? ~item.integer : item.integer)))
+                  : 64;
+    }
+    if (bits < 64) return;
+  }
   const auto hash = hash_of(value, 0);
   if (!hash) return;
   u64 mark = 14695981039346656037u;
