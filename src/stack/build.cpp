@@ -606,4 +606,36 @@ std::optional<fs::path> current(const fs::path& root) {
   return error ? std::nullopt : std::optional(folder);
 }
 
+Result<Program> program_of(const fs::path& root, std::string_view name, const Environment& environment) {
+  const auto folder = current(root);
+  if (!folder) return fail(ErrorCode::usage, "no runtime was built yet: steelyard stack build makes one");
+  SY_TRY(const evidence::Record record, read_record(*folder));
+  const auto features = cpu_features(environment.root());
+  const Fact* variants = record.found.fact("stack.variants");
+  std::string best;
+  std::size_t widest = 0;
+  for (const json::Value& variant : variants == nullptr ? json::Array{} : variants->value.array()) {
+    const auto& needs = variant["cpu"].array();
+    const bool fits =
+        std::ranges::all_of(needs, [&](const json::Value& one) { return features.contains(one.string()); });
+    if (!fits || variant["self_test"]["state"].string() != "passed" || needs.size() < widest) continue;
+    best = variant["name"].string();
+    widest = needs.size();
+  }
+  if (best.empty())
+    return fail(ErrorCode::usage, fmt::format("{}: no variant that this processor has passed its self-test; steelyard "
+                                              "stack build makes one",
+                                              folder->string()));
+  const std::string path = fmt::format("{}/bin/{}", best, name);
+  const auto subject = std::ranges::find(record.subjects, path, &evidence::Subject::path);
+  if (subject == record.subjects.end())
+    return fail(ErrorCode::usage, fmt::format("{}: the build has no {}", folder->string(), name));
+  SY_TRY(const io::File file, io::File::open(*folder / path));
+  if (io::hash(file) != subject->sha256)
+    return fail(ErrorCode::usage,
+                fmt::format("{} isn't the file that was built: it is not run (steelyard stack verify)",
+                            (*folder / path).string()));
+  return Program{*folder / path, subject->sha256, best};
+}
+
 }  // namespace steelyard::stack

@@ -57,4 +57,13 @@ Result<evidence::Record> read_record(const std::filesystem::path& folder);
 // <root>/current, resolved; nothing when there is none.
 std::optional<std::filesystem::path> current(const std::filesystem::path& root);
 
+// One program of the newest build, of the widest variant that this processor has and whose known answer was right,
+// with the bytes that are on record. An Error says why there is none, and what to type.
+struct Program {
+  std::filesystem::path path;
+  std::string sha256;
+  std::string variant;
+};
+Result<Program> program_of(const std::filesystem::path& root, std::string_view name, const Environment& environment);
+
 }  // namespace steelyard::stack

@@ -64,6 +64,7 @@ class Project {
         fmt::format("#include <cstdio>\n#include <cstdlib>\nint main() {{ {} }}\n", body);
   }
   Result<Built> build() { return stack::build(request_, machine_, {}); }
+  Result<Program> find(std::string_view name) { return program_of(request_.root, name, machine_); }
   Request& request() { return request_; }
   const Upstream& upstream() const { return upstream_; }
 
@@ -115,7 +116,15 @@ TEST(StackBuild, EverythingIsOnRecordAndASecondBuildIsTheSame) {
   EXPECT_EQ(evidence::id(again->record), evidence::id(built->record));
   EXPECT_EQ(current(project.request().root), fs::canonical(built->folder));
 
+  const auto engine = project.find("steelyard-engine");
+  ASSERT_TRUE(engine) << engine.error().message;
+  EXPECT_EQ(engine->variant, "plain");
+  EXPECT_EQ(engine->sha256, built->record.subjects[2].sha256);
+  EXPECT_FALSE(project.find("absent"));
+
   // Who changed a program isn't believed a second time.
+  std::ofstream(built->folder / "plain/bin/steelyard-engine", std::ios::app) << "x";
+  EXPECT_NE(project.find("steelyard-engine").error().message.find("isn't the file that was built"), std::string::npos);
   std::ofstream(built->folder / "plain/bin/tool", std::ios::app) << "x";
   const auto repaired = project.build();
   ASSERT_TRUE(repaired) << repaired.error().message;
@@ -141,6 +150,7 @@ TEST(StackBuild, AVariantForAnotherProcessorIsBuiltButNotTested) {
   const auto built = project.build();
   ASSERT_TRUE(built) << built.error().message;
   EXPECT_EQ(fact(*built, "stack.variants").array()[0]["self_test"]["state"].string(), "not run");
+  EXPECT_NE(project.find("tool").error().message.find("no variant"), std::string::npos);
 }
 
 TEST(StackBuild, TwoBuildsThatDifferAreTold) {
