@@ -281,19 +281,17 @@ class Builder {
   std::vector<std::string> compile_flags(const Variant& variant, const fs::path& work, const fs::path& folder) const {
     std::vector<std::string> flags = lock_.compile;
     flags.insert(flags.end(), variant.compile.begin(), variant.compile.end());
-    if (!variant.include.empty()) {
-      flags.emplace_back("-include");
-      flags.push_back((work / "project" / variant.include).string());
-    }
     flags.push_back(fmt::format("-ffile-prefix-map={}=stack", work.string()));
     flags.push_back(fmt::format("-ffile-prefix-map={}={}", (work / "src").string(), lock_.upstream));
     flags.push_back(fmt::format("-ffile-prefix-map={}=build", folder.string()));
     return flags;
   }
 
-  // Configures and compiles in `work`; `cached`: with the compiler cache, when there is one.
+  // Configures and compiles in `work`, every variant in the same folder: only what its options change is compiled
+  // again. Each option is set each time, so nothing is left from the one before. `cached`: with the compiler cache,
+  // when there is one.
   Result<bool> compile(const Variant& variant, const fs::path& work, bool cached) {
-    const fs::path folder = work / ("build-" + variant.name);
+    const fs::path folder = work / "build";
     const std::string flags = joined(compile_flags(variant, work, folder));
     Command configure{
         .arguments = {toolchain_.path("cmake").string(), "-G", "Ninja", "-S", (work / "project").string(), "-B",
@@ -303,7 +301,8 @@ class Builder {
                       fmt::format("-DCMAKE_MAKE_PROGRAM={}", toolchain_.path("ninja").string()),
                       fmt::format("-DCMAKE_C_FLAGS={}", flags), fmt::format("-DCMAKE_CXX_FLAGS={}", flags),
                       fmt::format("-DCMAKE_EXE_LINKER_FLAGS={}", joined(lock_.link)),
-                      fmt::format("-DSTEELYARD_SOURCE={}", (work / "src").string())},
+                      fmt::format("-DSTEELYARD_SOURCE={}", (work / "src").string()),
+                      fmt::format("-DSTEELYARD_INCLUDE={}", variant.include)},
         .environment = variables_,
         .folder = work};
     if (cached && !toolchain_.ccache.empty()) {
@@ -350,9 +349,10 @@ class Builder {
 
   Result<bool> build_variant(const Variant& variant) {
     stage("compile " + variant.name);
-    const fs::path folder = work_ / ("build-" + variant.name);
     SY_CHECK(compile(variant, work_, true));
-    SY_CHECK(headers(variant, folder));
+    SY_CHECK(headers(variant, work_ / "build"));
+    const fs::path folder = work_ / ("install-" + variant.name);
+    SY_CHECK(collect(work_ / "build", folder));
     stage("test " + variant.name);
     std::vector<std::string> missing;
     const auto features = cpu_features(environment_.root());
@@ -360,7 +360,9 @@ class Builder {
       if (!features.contains(feature)) missing.push_back(feature);
     }
     json::Value entry = json::Value().set("name", variant.name).set("cpu", texts(variant.cpu));
-    entry.set("flags", joined(compile_flags(variant, "", "/build"))).set("options", texts(variant.options));
+    entry.set("flags", joined(compile_flags(variant, "", "/build")))
+        .set("options", texts(variant.options))
+        .set("include", variant.include);
     entry.set("self_test", self_test(variant, folder, missing));
     variants_fact_.push(std::move(entry));
     for (const std::string& program : programs_) {
@@ -368,6 +370,18 @@ class Builder {
       out_.record.subjects.push_back(
           {"binary", fmt::format("{}/bin/{}", variant.name, program), io::hash(file), file.size()});
       needed(file);
+    }
+    return true;
+  }
+
+  // The programs of a variant, before the next one is compiled in the same folder.
+  Result<bool> collect(const fs::path& from, const fs::path& to) const {
+    std::error_code error;
+    fs::remove_all(to, error);
+    fs::create_directories(to / "bin", error);
+    for (const std::string& program : programs_) {
+      fs::copy_file(from / "bin" / program, to / "bin" / program, error);
+      if (error) return fail(ErrorCode::io, fmt::format("{} can't be written: {}", to.string(), error.message()));
     }
     return true;
   }
@@ -452,13 +466,13 @@ class Builder {
       json::Value differing = json::Array{};
       for (const std::string& program : programs_) {
         const std::string path = fmt::format("{}/bin/{}", name, program);
-        SY_TRY(const io::File file, io::File::open(fs::canonical(again / ("build-" + name) / "bin" / program)));
+        SY_TRY(const io::File file, io::File::open(fs::canonical(again / "build/bin" / program)));
         const auto first = std::ranges::find(out_.record.subjects, path, &evidence::Subject::path);
         if (io::hash(file) == first->sha256) {
           same.push(path);
           continue;
         }
-        SY_TRY(const io::File other, io::File::open(fs::canonical(work_ / ("build-" + name) / "bin" / program)));
+        SY_TRY(const io::File other, io::File::open(fs::canonical(work_ / ("install-" + name) / "bin" / program)));
         const std::string why = difference(other, file);
         differing.push(json::Value().set("path", path).set("why", why));
         add(out_.record.found, "STK009", json::Value().set("path", path).set("why", why));
@@ -506,16 +520,9 @@ class Builder {
     stage("install");
     std::error_code error;
     for (const std::string& name : variants_) {
-      const fs::path part = work_ / ("install-" + name);
-      fs::remove_all(part, error);
-      fs::create_directories(part / "bin", error);
-      for (const std::string& program : programs_) {
-        fs::copy_file(work_ / ("build-" + name) / "bin" / program, part / "bin" / program, error);
-        if (error) return fail(ErrorCode::io, fmt::format("{} can't be written: {}", part.string(), error.message()));
-      }
       fs::create_directories(folder_, error);
       fs::remove_all(folder_ / name, error);
-      fs::rename(part, folder_ / name, error);
+      fs::rename(work_ / ("install-" + name), folder_ / name, error);
       if (error) return fail(ErrorCode::io, fmt::format("{} can't be written: {}", folder_.string(), error.message()));
     }
     describe();

@@ -17,7 +17,7 @@ struct Variant {
   std::vector<std::string> cpu;      // features it needs, as /proc/cpuinfo names them
   std::vector<std::string> options;  // "GGML_AVX2=ON"
   std::vector<std::string> compile;  // further compiler flags
-  std::string include;               // a header that every file is made to include; empty: none
+  std::string include;               // a header that the files of ggml-cpu are made to include; empty: none
 };
 
 struct Backend {
