@@ -154,9 +154,11 @@ TEST(StackVerify, AProgramThatWasExchangedUnderAServerIsSeen) {
     ::execl(program.c_str(), "server", "60", nullptr);
     ::_exit(127);
   }
-  for (int i = 0; i < 200; ++i) {
-    std::error_code error;
-    if (fs::read_symlink(fmt::format("/proc/{}/exe", child), error) == program) break;
+  // It runs once libc is loaded.
+  for (int i = 0; i < 500; ++i) {
+    std::ifstream maps(fmt::format("/proc/{}/maps", child));
+    const std::string text{std::istreambuf_iterator<char>(maps), {}};
+    if (text.find(program.string()) != std::string::npos && text.find("libc.so") != std::string::npos) break;
     ::usleep(10'000);
   }
   const auto origin = [&] {
