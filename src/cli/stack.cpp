@@ -176,6 +176,24 @@ int run_vex(Session& session) {
                                                       : stack::vex_cyclonedx(here->record, answers));
 }
 
+// "as built  pie relro nx canary fortify  no rpc  /path", one line a program or library.
+void list_programs(const Fact& programs) {
+  for (const json::Value& one : programs.value.array()) {
+    const std::string& origin = one["origin"].string();
+    std::string has;
+    for (const auto& [name, value] : one["hardening"].object()) {
+      if (value.string() == "yes") has += (has.empty() ? "" : " ") + name;
+    }
+    const std::string& rpc = one["rpc"].string();
+    fmt::print("  {:<9} {:<40} {:<7} {}\n", origin == "built" || origin == "packaged" ? "as " + origin : origin, has,
+               rpc == "absent"    ? "no rpc"
+               : rpc == "present" ? "rpc"
+                                  : "",
+               text::display(one["path"].string(), 200));
+  }
+  fmt::print("\n");
+}
+
 int run_verify(Session& session) {
   const Arguments& arguments = session.arguments();
   stack::Wanted wanted;
@@ -205,6 +223,7 @@ int run_verify(Session& session) {
   session.note(fmt::format("{} files: {} as built from proved source, {} as packaged", programs->value.array().size(),
                            built, packaged),
                1);
+  if (arguments.value("format", "text") == "text" && !arguments.has("quiet")) list_programs(*programs);
   report::Report report = report_on(session, wanted.process ? fmt::format("process {}", *wanted.process) : "programs",
                                     std::move(*record), {});
   if (report.exit == kClean && open) report.exit = kUndetermined;

@@ -5,6 +5,7 @@
 // "changed" when either knows it under another digest, and "unknown" otherwise: what nobody vouches for is
 // undetermined, never fine. Attacks resisted: a program exchanged on disk after it was started (device and inode of
 // the mapping are compared), deleted files that are still mapped, libraries from elsewhere, damaged ELF files.
+// The record lies with the build: whoever may write there may forge both, so its folder is the user's own.
 // Reads only; nothing is run. Tested by tests/unit/stack_verify_test.cpp (STK006, STK007, STK008, STK010).
 #pragma once
 
