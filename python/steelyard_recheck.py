@@ -355,14 +355,19 @@ def runtime_verified(params, requirement, evidence):
     stacks = evidence.of("stack")
     origins = params.get("origins") or ["built", "packaged"]
     hardening = params.get("hardening") or ["pie", "relro", "nx"]
-    bad, unknown, programs = [], [], 0
+    bad, unknown, programs, digests = [], [], 0, set()
     stated, _, _ = claims(stacks, "runtime.programs")
     for fact, cite in stated:
         for program in items_of(fact["value"]):
             programs += 1
+            digests.add("sha256:" + text_of(member(program, "sha256")))
             wrong, missing = verified_program(program, origins, hardening)
             if wrong or missing:
                 (bad if wrong else unknown).append((f'{shown(member(program, "path"))} ({wrong or missing})', cite))
+    for bench in evidence.of("bench") if programs else []:
+        engine = bench["statement"]["method"]["engine"] or ""
+        if engine and engine not in digests:
+            unknown.append((f"measured with another engine, {shown(engine)}", bench["id"]))
     if not programs:
         return undetermined(f'no program that runs models in {counted(len(stacks), "stack record")}', ids(stacks), verify)
     files = counted(programs, "file")

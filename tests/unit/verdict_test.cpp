@@ -77,7 +77,7 @@ Record record_of(const json::Value& given) {
                                  .set("tool", "0.1.0")
                                  .set("analyzer", 1)
                                  .set("rules", nullptr)
-                                 .set("engine", nullptr)
+                                 .set("engine", given["engine"])
                                  .set("params", json::Object{})
                                  .set("seed", nullptr)
                                  .set("uses", json::Array{});

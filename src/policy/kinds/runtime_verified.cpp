@@ -1,11 +1,13 @@
 // runtime_verified: the programs that run the model are what they were when they were built or packaged, and hardened.
 //
-// Reads what `steelyard stack verify` recorded of each program and library. Attack resisted: a program that nobody
+// Reads what `steelyard stack verify` recorded of each program and library, and which engine measurements were made
+// with: one that isn't among the verified programs leaves the question open. Attack resisted: a program that nobody
 // vouches for is undetermined, never fine; one changed file makes the whole unmet, whatever stands beside it; a build
 // whose known answer was never computed on this machine is undetermined. Tested by tests/verdict/runtime_verified.json.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "policy/reading.hpp"
 
@@ -61,10 +63,12 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
   const auto origins = texts_or(requirement, "origins", {"built", "packaged"});
   const auto hardening = texts_or(requirement, "hardening", {"pie", "relro", "nx"});
   std::vector<std::string> bad, open, bad_cites, open_cites;
+  std::set<std::string> digests;
   std::size_t programs = 0;
   for (const Statement& list : lists.stated) {
     for (const json::Value& program : list.fact->value.array()) {
       ++programs;
+      digests.insert("sha256:" + program["sha256"].string());
       const Judged judged = judge(program, origins, hardening);
       if (!judged.bad.empty()) {
         bad.push_back(fmt::format("{} ({})", shown(program["path"]), judged.bad));
@@ -74,6 +78,12 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
         open_cites.push_back(list.cite);
       }
     }
+  }
+  for (const Item& bench : records_of(inputs, "bench")) {
+    const std::string& engine = bench.record->method.engine;
+    if (programs == 0 || engine.empty() || digests.contains(engine)) continue;
+    open.push_back(fmt::format("measured with another engine, {}", shown(engine)));
+    open_cites.push_back(bench.id);
   }
   if (programs == 0)
     return undetermined(fmt::format("no program that runs models in {}", counted(stacks.size(), "stack record")),
