@@ -12,8 +12,8 @@ build:
 demo:
 	@set -e; $(STAGE) tools/setup build venv; stage "set-up"; \
 	$(MAKE) --no-print-directory build; stage "build"; \
-	tools/setup model; stage "model"; \
-	tools/demo; stage "vet"
+	tools/setup model llama; stage "model and source of the runtime"; \
+	tools/demo; stage "runtime and verdict"
 
 test:
 	@set -e; $(STAGE) tools/setup build test venv model llama; stage "set-up"; \

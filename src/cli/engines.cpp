@@ -1,9 +1,11 @@
 #include "cli/engines.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "base/sha256.hpp"
 #include "base/text.hpp"
 
 namespace steelyard::cli {
@@ -65,6 +67,40 @@ Result<Cleared> clear(Session& session, const std::string& name) {
   std::string digest = io::hash(program);
   return Cleared{std::move(file),   std::move(sha256), std::move(record),
                  std::move(engine), std::move(digest), !why.empty()};
+}
+
+std::vector<bench::Expectation> expectations_of(const policy::Requirements& requirements) {
+  std::vector<bench::Expectation> out;
+  for (const policy::Requirement& item : requirements.items) {
+    if (item.kind != "expect") continue;
+    json::Value asked = json::Object{};
+    for (const char* key : {"prompt", "checker", "expected"}) asked.set(key, item.params[key]);
+    out.push_back({sha256(json::canonical(asked)), item.params["prompt"].string(), item.params["checker"].string(),
+                   item.params["expected"].string()});
+  }
+  return out;
+}
+
+Result<evidence::Record> run_plan(Session& session, const Cleared& model, bench::Plan plan) {
+  plan.model = &model.file;
+  plan.name = model.scan.subjects.front().path;
+  plan.sha256 = model.sha256;
+  plan.overridden = model.overridden;
+  plan.engine = model.engine;
+  plan.engine_sha256 = model.engine_sha256;
+  const bool shown = ::isatty(STDERR_FILENO) == 1 && !session.arguments().has("quiet") &&
+                     session.arguments().value("progress", "auto") == "auto";
+  bench::Told tell;
+  if (shown)
+    tell = [](std::string_view what, u64 done, u64 total) {
+      fmt::print(stderr, "\r\x1b[K{} {}/{}", text::display(what, 40), done, total);
+    };
+  auto record = bench::measure(plan, tell);
+  if (shown) fmt::print(stderr, "\r\x1b[K");
+  if (!record) return record;
+  record->run.at = format_time(session.environment().now());
+  session.keep(*record);
+  return record;
 }
 
 }  // namespace steelyard::cli

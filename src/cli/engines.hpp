@@ -1,6 +1,7 @@
 // What the commands that run a model do alike: find the engine, and look at the model before it is loaded.
 #pragma once
 
+#include "bench/bench.hpp"
 #include "cli/gather.hpp"
 #include "engine/engine.hpp"
 #include "io/file.hpp"
@@ -25,5 +26,10 @@ struct Cleared {
 // Scans the one GGUF file that `name` stands for. An Error when it is something else, when the scan finds anything of
 // high severity or above or couldn't examine all of it (unless --override), or when there is no engine.
 Result<Cleared> clear(Session& session, const std::string& name);
+
+// Those that the requirements' [[expect]] tables ask for.
+std::vector<bench::Expectation> expectations_of(const policy::Requirements& requirements);
+// Fills in what the plan needs of the model, measures, and keeps the record for later verdicts.
+Result<evidence::Record> run_plan(Session& session, const Cleared& model, bench::Plan plan);
 
 }  // namespace steelyard::cli

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 
-#include "cli/gather.hpp"
+#include "cli/engines.hpp"
 
 namespace steelyard::cli {
 namespace {
@@ -15,6 +16,10 @@ constexpr Flag kFlags[] = {
      true, true},
     {"--profile", "PROFILE", "what must hold (default: business)", "personal,business,regulated", false, true},
     {"--require", "FILE", "a require.toml instead of a profile", "", false, true},
+    {"--depth", "DEPTH", "standard: files, host and context (default); full: runs and measures the model too",
+     "standard,full", false, true},
+    kEngine,
+    kOverride,
     {"--conditions-ok", "", "exit 0 when fit with conditions", "", false, true},
     kBaseline,
     kNoHash,
@@ -40,6 +45,27 @@ int exit_for(policy::Decision decision, bool conditions_ok) {
   return kError;
 }
 
+// Measures what the requirements ask for, and speed and memory. A model that can't be run is a note: what was asked of
+// it stays undetermined.
+Result<bool> run_model(Session& session, vet::Request& request) {
+  const auto cleared = clear(session, session.arguments().positional.front());
+  if (!cleared) {
+    if (cleared.error().code == ErrorCode::internal) return std::unexpected(cleared.error());
+    session.warn({"the model was not run: " + cleared.error().message});
+    return false;
+  }
+  bench::Plan plan;
+  plan.workers = std::max(1U, std::thread::hardware_concurrency());
+  plan.expectations = expectations_of(request.requirements);
+  auto record = run_plan(session, *cleared, std::move(plan));
+  if (!record) {
+    session.warn({"the model was not measured: " + record.error().message});
+    return false;
+  }
+  request.measured.push_back(std::move(*record));
+  return true;
+}
+
 int run(Session& session) {
   auto targets = session.targets(session.arguments().positional);
   if (!targets) return session.failed(targets.error());
@@ -62,8 +88,12 @@ int run(Session& session) {
     if (!context) return session.failed(context.error());
     request.contexts.push_back(std::move(*context));
   }
+  if (arguments.value("depth", "standard") == "full") {
+    if (auto measured = run_model(session, request); !measured) return session.failed(measured.error());
+  }
   const auto services = session.services();
   if (!services) return session.failed(services.error());
+  if (request.measured.empty()) request.measured = session.measured(request.target);
   auto outcome = vet::vet(request, *services);
   if (!outcome) return session.failed(outcome.error());
 
@@ -79,6 +109,7 @@ int run(Session& session) {
   session.warn(matcher->notes(std::array{Layer::model}));
   report.origins = {origin_of(request.target), ""};
   for (const context::Context& context : request.contexts) report.origins.push_back(context.name);
+  report.origins.resize(report.records.size());
   report.fail_on.reset();  // requirements say what fails
   session.keep(report.documents);
 

@@ -38,7 +38,8 @@ class Channel {
   // The next frame, within `seconds`.
   virtual Result<Frame> receive(int seconds) = 0;
   virtual void cancel() = 0;
-  virtual void rearm() = 0;  // forgets an earlier cancel()
+  virtual void rearm() = 0;                   // forgets an earlier cancel()
+  virtual u64 peak_rss() const { return 0; }  // bytes; 0: not known
 };
 
 struct Options {
@@ -72,6 +73,8 @@ class Engine {
   Result<Compared> compare(const Tokens& tokens);
   Result<Embedding> embed(const Tokens& tokens);
   void cancel() { channel_->cancel(); }
+  // Resident memory of the worker at its peak, in bytes; 0 when it isn't known.
+  u64 peak_rss() const { return channel_->peak_rss(); }
 
  private:
   Engine(std::unique_ptr<Channel> channel, int seconds) : channel_(std::move(channel)), seconds_(seconds) {}

@@ -14,7 +14,10 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -63,6 +66,14 @@ class Process final : public Channel {
 
   void cancel() override { page_->store(1); }
   void rearm() override { page_->store(0); }
+
+  u64 peak_rss() const override {
+    std::ifstream status(fmt::format("/proc/{}/status", child_));
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("VmHWM:")) return std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
+    }
+    return 0;
+  }
 
  private:
   Result<bool> read(std::span<std::byte> out, int seconds) {

@@ -145,8 +145,8 @@ struct Sampling {
 struct Generate {
   Tokens prefix = {};                // shared by all, decoded once
   std::vector<Tokens> prompts = {};  // what follows it, one sequence each
-  u32 most = 128;               // tokens of an answer
-  bool ignore_end = false;      // goes on after the end of turn
+  u32 most = 128;                    // tokens of an answer
+  bool ignore_end = false;           // goes on after the end of turn
   Sampling sampling = {};
   template <class A>
   void fields(A& a) {
@@ -191,8 +191,8 @@ struct Scored {
 // The same positions through both models.
 struct Compared {
   std::vector<float> logprobs = {}, reference = {};  // of the tokens that are there
-  std::vector<float> divergence = {};           // KL(reference || model) in nats
-  std::vector<u8> agrees;                  // 1: the same token is the likeliest
+  std::vector<float> divergence = {};                // KL(reference || model) in nats
+  std::vector<u8> agrees;                            // 1: the same token is the likeliest
   template <class A>
   void fields(A& a) {
     a(logprobs, reference, divergence, agrees);

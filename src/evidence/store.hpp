@@ -1,6 +1,6 @@
 // Store: records on disk, found again by id or by what they were made from.
 //
-// <folder>/records/<id>.json and <folder>/keys/<cache key>. Writes are atomic; several processes
+// <folder>/records/<id>.json, <folder>/keys/<cache key> and <folder>/about/<kind>-<digest>/<id>. Writes are atomic; several processes
 // may share a folder. A record that doesn't decode, or whose id isn't that of its content, is as
 // good as absent. Tested by tests/unit/record_test.cpp.
 #pragma once
@@ -21,6 +21,8 @@ class Store {
   // `max_age` seconds at `now`, and not from the future.
   std::optional<Record> find(const std::string& cache_key, i64 now, i64 max_age) const;
   std::optional<Record> get(const std::string& id) const;
+  // The records of one kind about the file with this digest, newest first, `most` of them.
+  std::vector<Record> about(std::string_view kind, const std::string& sha256, std::size_t most) const;
 
  private:
   std::filesystem::path folder_;

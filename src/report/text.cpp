@@ -265,11 +265,7 @@ class TextReport {
           fmt::format("this record is {}: what is missing was not examined", evidence::to_string(item.record->status)),
           Paint::open);
     }
-    if (found.measurements.empty()) return;
-    for (const auto& m : found.measurements) {
-      screen_.block(
-          "  ", 4, fmt::format("{} = {} {} (n = {})", shown(m.metric, 80), shown(m.value, 40), shown(m.unit, 20), m.n));
-    }
+    for (const auto& m : found.measurements) screen_.block("  ", 4, words(m));
   }
 
   void finding(const evidence::Record& record, const Finding& f, const accept::Accepted* accepted = nullptr) {

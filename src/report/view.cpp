@@ -174,10 +174,22 @@ std::string Evidence::describe(std::string_view citation) const {
   }
   if (cited->section == "measurements") {
     const Measurement& m = found.measurements[cited->index];
-    return fmt::format("{} = {} {} (n = {})", shown(m.metric, 80), shown(m.value, 40), shown(m.unit, 20), m.n);
+    return words(m);
   }
   return fmt::format("{} record of {}", shown(record.kind, 40),
                      record.subjects.empty() ? "nothing" : shown(record.subjects.front().path));
+}
+
+std::string words(const Measurement& m) {
+  std::string out = shown(m.metric, 80);
+  for (const auto& [key, value] : m.slice.object()) {
+    if (value.is_string() && value.string().size() == 64) continue;  // a digest tells a reader nothing
+    out += fmt::format(" {} {}", shown(key, 40), shown(value.is_string() ? value.string() : json::compact(value), 80));
+  }
+  out += fmt::format(" = {}{}{}", shown(m.value, 40), m.unit == "1" ? "" : " ", m.unit == "1" ? "" : shown(m.unit, 20));
+  if (m.interval.size() == 2 && m.interval[0] != m.interval[1])
+    out += fmt::format(" ({} to {})", shown(m.interval[0], 40), shown(m.interval[1], 40));
+  return out + fmt::format(", n {}", m.n);
 }
 
 std::string where(const evidence::Record& record, const std::optional<u32>& artifact, const std::optional<Range>& at) {

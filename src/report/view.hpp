@@ -55,6 +55,8 @@ class Evidence {
 };
 
 // "weights.pt!archive/data.pkl @0x1c": artifact and offset, as far as they are known.
+// A measurement with what it was made on, its interval and its n.
+std::string words(const Measurement& measurement);
 std::string where(const evidence::Record& record, const std::optional<u32>& artifact, const std::optional<Range>& at);
 // Where a place in an artifact lies in the file itself. Behind a decompressor: all of the compressed member.
 std::optional<Range> in_file(const evidence::Record& record, const std::optional<u32>& artifact,

@@ -71,9 +71,11 @@ Result<Outcome> vet(const Request& request, const scan::Services& services) {
   }
   SY_TRY(const auto verified, runtime(request, services.environment));
   if (verified) outcome.records.push_back(*verified);
+  for (const evidence::Record& measured : request.measured) outcome.records.push_back(measured);
   for (std::size_t i = 0; i < request.contexts.size(); ++i) {
     std::vector<evidence::Record> records = {outcome.records[0], outcome.records[1], outcome.records[2 + i]};
     if (verified) records.push_back(*verified);
+    records.insert(records.end(), request.measured.begin(), request.measured.end());
     const policy::Inputs inputs{records,
                                 request.contexts[i].name,
                                 context::digest(request.contexts[i]),

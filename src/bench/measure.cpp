@@ -1,0 +1,79 @@
+#include "base/sha256.hpp"
+#include "base/text.hpp"
+#include "bench/bench.hpp"
+
+namespace steelyard::bench {
+namespace {
+
+constexpr u32 kAnalyzer = 1;
+constexpr u32 kSamples = 20;
+constexpr u32 kWindow = 512;
+constexpr u32 kSequences = 8;  // side by side in one worker
+
+void take(std::vector<Measurement>& into, std::vector<Measurement> from) {
+  for (Measurement& one : from) into.push_back(std::move(one));
+}
+
+}  // namespace
+
+Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
+  evidence::Record record;
+  record.kind = "bench";
+  record.subjects.push_back({"weights", plan.name, plan.sha256, plan.model->size()});
+  record.method.tool = STEELYARD_VERSION;
+  record.method.analyzer = kAnalyzer;
+  record.method.engine = "sha256:" + plan.engine_sha256;
+  record.method.params = json::Value()
+                             .set("context", u64{plan.context})
+                             .set("workers", u64{plan.workers})
+                             .set("override", plan.overridden);
+  auto& measurements = record.found.measurements;
+  const auto listener = [&](std::string_view what) -> engine::Listener {
+    if (!tell) return {};
+    return [&tell, what](u64 done, u64 total) { tell(what, done, total); };
+  };
+  engine::Options options;
+  options.program = plan.engine;
+  options.model = plan.model;
+  options.load.context = plan.context;
+  std::vector<std::string> layers;
+  if (plan.repeats > 0) {
+    SY_TRY(auto engine, engine::Engine::start(options));
+    SY_TRY(auto found, speed(*engine, plan.repeats, listener("speed")));
+    take(measurements, std::move(found));
+    layers = engine->hello().sandbox;
+  }
+  if (!plan.tasks.empty() || !plan.expectations.empty()) {
+    options.load.sequences = kSequences;
+    SY_TRY(engine::Pool pool, engine::Pool::start(options, plan.workers));
+    layers = pool.first().hello().sandbox;
+    for (const Task& task : plan.tasks) {
+      SY_TRY(auto found, run_task(pool, task, plan.items, listener(task.name)));
+      take(measurements, std::move(found));
+    }
+    for (const Expectation& expectation : plan.expectations) {
+      if (tell) tell("expected answers", 0, 0);
+      SY_TRY(Measurement found, run_expectation(pool, expectation, kSamples));
+      measurements.push_back(std::move(found));
+    }
+  }
+  if (plan.reference != nullptr) {
+    options.reference = plan.reference;
+    options.load = {};
+    options.load.context = kWindow;
+    SY_TRY(auto engine, engine::Engine::start(options));
+    SY_TRY(auto found, damage(*engine, plan.text, kWindow, listener("damage")));
+    layers = engine->hello().sandbox;
+    record.method.params.set("reference", "sha256:" + io::hash(*plan.reference))
+        .set("text", "sha256:" + sha256(plan.text));
+    take(measurements, std::move(found));
+  }
+  json::Value list = json::Array{};
+  for (const std::string& layer : layers) list.push(text::display(layer, 40));
+  record.found.facts.push_back({"engine.sandbox", std::move(list), std::nullopt, std::nullopt, Assurance::verified});
+  record.run.sandbox = std::move(layers);
+  record.run.digest_source = "hashed";
+  return record;
+}
+
+}  // namespace steelyard::bench

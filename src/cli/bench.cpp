@@ -1,0 +1,104 @@
+// steelyard bench: measures the model and reports the measurements as a record.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+#include <thread>
+
+#include "base/text.hpp"
+#include "cli/engines.hpp"
+
+namespace steelyard::cli {
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"--task", "FILE", "run this task file (JSON Lines; docs/tasks.md)", "", true},
+    {"--items", "N", "of every task only the first N items", ""},
+    {"--expect", "FILE", "ask what the [[expect]] tables of this require.toml ask", ""},
+    {"--reference", "FILE", "the same model in a better precision: what did quantization change? Needs --text", ""},
+    {"--text", "FILE", "text on which model and reference are compared", ""},
+    {"--repeats", "N", "measured runs of each speed (default: 5)", ""},
+    {"--no-speed", "", "measure no speed and memory", ""},
+    {"--context", "N", "tokens of context of one sequence (default: 2048)", ""},
+    kEngine,
+    kOverride,
+    kRehash,
+    kJobs,
+    kSandbox,
+    kNoCache,
+    kProgress,
+};
+
+Result<u32> number(const Arguments& arguments, std::string_view flag, u32 fallback, u32 least, u32 most) {
+  if (!arguments.has(flag)) return fallback;
+  const std::string text = arguments.value(flag);
+  u32 value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+    return fail(ErrorCode::usage, fmt::format("--{} must be a whole number from {} to {}, found \"{}\"", flag, least,
+                                              most, text::display(text, 40)));
+  return value;
+}
+
+Result<int> measure(Session& session) {
+  const Arguments& arguments = session.arguments();
+  const std::string& name = arguments.positional.front();
+  SY_TRY(const u32 repeats, number(arguments, "repeats", 5, 1, 1000));
+  SY_TRY(const u32 items, number(arguments, "items", 0, 1, 1'000'000));
+  SY_TRY(const u32 context, number(arguments, "context", 2048, 64, 1'000'000));
+  SY_TRY(const u32 workers, number(arguments, "jobs", std::max(1U, std::thread::hardware_concurrency()), 1, 256));
+  bench::Plan plan;
+  plan.context = context;
+  plan.workers = workers;
+  plan.repeats = arguments.has("no-speed") ? 0 : repeats;
+  plan.items = items;
+  for (const std::string& file : arguments.all("task")) {
+    SY_TRY(bench::Task task, bench::read_task(file));
+    plan.tasks.push_back(std::move(task));
+  }
+  if (arguments.has("expect")) {
+    SY_TRY(const std::string text, io::read_text(arguments.value("expect")));
+    SY_TRY(const auto requirements, policy::parse_requirements(text, arguments.value("expect")));
+    plan.expectations = expectations_of(requirements);
+    if (plan.expectations.empty())
+      return fail(ErrorCode::usage, fmt::format("{}: no [[expect]] in it", text::display(arguments.value("expect"))));
+  }
+  if (arguments.has("reference") != arguments.has("text"))
+    return fail(ErrorCode::usage, "--reference and --text go together");
+  std::optional<io::File> reference;
+  if (arguments.has("reference")) {
+    SY_TRY(plan.text, io::read_text(arguments.value("text"), u64{1} << 30));
+    std::error_code error;
+    SY_TRY(reference, io::File::open(std::filesystem::weakly_canonical(arguments.value("reference"), error)));
+    plan.reference = &*reference;
+  }
+  SY_TRY(const Cleared model, clear(session, name));
+  SY_TRY(evidence::Record record, run_plan(session, model, plan));
+  report::Report report = session.report("bench", name);
+  report.records.push_back(std::move(record));
+  report.origins.push_back("");
+  report.fail_on.reset();
+  report.exit = kClean;
+  return session.deliver(std::move(report));
+}
+
+int run(Session& session) {
+  const Result<int> exit = measure(session);
+  return exit ? *exit : session.failed(exit.error());
+}
+
+}  // namespace
+
+extern const Command bench_command;
+const Command bench_command{"bench",
+                            "measure a model: speed, memory, tasks, expected answers, damage by quantization",
+                            "MODEL",
+                            "The model is scanned first and run in a sandbox by the controlled runtime.\n\nExamples:\n"
+                            "  steelyard bench model.gguf\n"
+                            "  steelyard bench model.gguf --task hellaswag.jsonl --items 200\n"
+                            "  steelyard bench model-q4.gguf --reference model-f16.gguf --text book.txt",
+                            kFlags,
+                            run,
+                            true};
+
+}  // namespace steelyard::cli

@@ -1,0 +1,85 @@
+"""Measuring the demo's model with the real engine, and what a verdict makes of it."""
+
+import json
+import pathlib
+import shutil
+import sys
+
+from program import SOURCE, Checks, report, run, scratch
+
+sys.path.insert(0, str(SOURCE / "tests/stack"))
+import built_stack  # noqa: E402
+
+MODEL = SOURCE / "build/demo/model.gguf"
+checks = Checks()
+folder, env = scratch()
+env["STEELYARD_ENGINE"] = str(built_stack.program("steelyard-engine"))
+
+task = folder / "capitals.jsonl"
+task.write_text("".join(json.dumps({"prompt": f"The capital of {country} is", "choices": [f" {c}" for c in capitals], "answer": 0}) + "\n"
+                        for country, *capitals in [("France", "Paris", "Bogota"), ("Italy", "Rome", "Oslo"), ("Japan", "Tokyo", "Lima"), ("Egypt", "Cairo", "Riga")])
+                + json.dumps({"prompt": "Say hello.", "checker": "json", "expected": ""}) + "\n")
+require = folder / "require.toml"
+require.write_text('''schema = "steelyard/require/1"
+name = "mine"
+[[require]]
+id = "fast"
+kind = "speed"
+phase = "generation"
+min = 1
+[[require]]
+id = "small"
+kind = "memory"
+max_mb = 2000
+[[require]]
+id = "caged"
+kind = "sandbox"
+layers = ["seccomp", "landlock"]
+[[expect]]
+id = "any-words"
+prompt = "Say hello."
+checker = "regex"
+expected = "[a-z]"
+min_percent = 70
+''')
+
+# Without a measurement nothing is known; with it everything is.
+document, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, env=env)
+states = {r["id"]: r["state"] for r in document["verdicts"][0]["verdict"]["rulings"]}
+checks.equal((set(states.values()), code), ({"undetermined"}, 3), f"before: {states}")
+document, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, "--depth", "full", env=env)
+states = {r["id"]: r["state"] for r in document["verdicts"][0]["verdict"]["rulings"]}
+checks.equal((set(states.values()), code), ({"met"}, 0), f"after: {states} {document['notes']}")
+checks.true("benchmarked" in document["verdicts"][0]["verdict"]["assurance"] and "not benchmarked" not in document["verdicts"][0]["verdict"]["assurance"],
+            document["verdicts"][0]["verdict"]["assurance"])
+again, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, env=env)
+checks.equal(code, 0, "what was measured is remembered")
+copy = folder / "copy.gguf"
+shutil.copy(MODEL, copy)
+with open(copy, "ab") as file:
+    file.write(b"\0")
+_, code = report("vet", copy, "-c", "offline-chat", "--require", require, env=env)
+checks.equal(code, 3, "of one byte more nothing is known")
+
+# Scores are the same each time; speed and memory are there.
+runs = [report("bench", MODEL, "--task", task, "--repeats", "1", env=env)[0]["records"][0]["statement"]["measurements"] for _ in range(2)]
+scores = [[m["value"] for m in one if m["metric"] == "quality"] for one in runs]
+checks.true(scores[0] == scores[1] and 0.6 <= float(scores[0][0]) <= 0.8, f"four capitals of five items: {scores}")
+metrics = {m["metric"] for m in runs[0]}
+checks.true({"speed", "memory", "quality"} <= metrics, metrics)
+peak = next(int(m["value"]) for m in runs[0] if m["metric"] == "memory" and m["slice"]["what"] == "peak_rss")
+checks.true(90_000_000 < peak < 1_000_000_000, peak)
+
+# A model is no worse than itself.
+text = folder / "text.txt"
+text.write_text((SOURCE / "docs/design.md").read_text()[:6000])
+same = report("bench", MODEL, "--reference", MODEL, "--text", text, "--no-speed", env=env)[0]["records"][0]["statement"]["measurements"]
+values = {(m["metric"], m["slice"].get("score")): float(m["value"]) for m in same}
+checks.equal([values["damage", score] for score in ("top_agreement", "kl", "perplexity")], [1, 0, 0], "against itself")
+checks.true(1 < values["perplexity", None] < 1000, values)
+
+for flags, expected in ((["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--repeats", "0"], "--repeats must be"),
+                        (["--expect", SOURCE / "data/profiles/business.toml"], "no [[expect]]")):
+    done = run("bench", MODEL, *flags, env=env)
+    checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done.returncode} {done.stderr}")
+checks.finish()
