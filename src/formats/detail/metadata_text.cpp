@@ -99,7 +99,9 @@ std::size_t find_pickle(std::string_view text) {
     while (at < text.size() && ((text[at] >= 'a' && text[at] <= 'z') || (text[at] >= 'A' && text[at] <= 'Z') ||
                                 (text[at] >= '0' && text[at] <= '9') || text[at] == '_' || text[at] == '.'))
       ++at;
-    return at > begin && at < text.size() && text[at++] == '\n';
+    if (at == begin || at >= text.size() || text[at] != '\n') return false;
+    ++at;
+    return true;
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != 'c' || (i > 0 && text[i - 1] != '\n' && text[i - 1] != '(')) continue;

@@ -58,7 +58,7 @@ PickleJudge::Use& PickleJudge::use_of(const Machine& machine, const Value& globa
   return *use;
 }
 
-void PickleJudge::issue(std::string_view rule, const Machine& machine, const Event& event, std::string name,
+void PickleJudge::issue(std::string_view rule, const Machine& machine, const Event& event, const std::string& name,
                         std::string_view what) {
   findings_.add(
       {rule, {event.at, event.end}, python(machine, event), text::display(name, kMostName), std::string(what)});

@@ -93,7 +93,7 @@ class PickleJudge final : public wire::pickle::Observer {
   void remember_dtype(const Machine& machine, const Event& event);
   void reserve(const Machine& machine, const Event& event, const gadgets::Entry& entry, const Ruling& ruling);
   void refuse(const Machine& machine, const Event& event, Use& use, const Ruling& ruling, std::string_view action);
-  void issue(std::string_view rule, const Machine& machine, const Event& event, std::string name,
+  void issue(std::string_view rule, const Machine& machine, const Event& event, const std::string& name,
              std::string_view what);
   void add_nested(const Value& value);
   bool suspicious_arguments(const Machine& machine, const Value& value, int depth) const;

@@ -17,7 +17,6 @@ using wire::pickle::Framing;
 using wire::pickle::Kind;
 using wire::pickle::Machine;
 using wire::pickle::Observer;
-using wire::pickle::Options;
 using wire::pickle::Outcome;
 using wire::pickle::Value;
 

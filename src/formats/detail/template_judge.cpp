@@ -123,7 +123,7 @@ std::vector<Judge::Opener> Judge::openers(const Rendered& rendered, const std::v
         const bool whole = !letter(before) && (after == '|' || after == '>' || after == ']' || after == '_' ||
                                                static_cast<unsigned char>(after) >= 0x80);
         const bool about_tools = *role == Role::tool && token.find("tool") != std::string::npos &&
-                                 token.find_first_of("_") != std::string::npos && !token.contains("response");
+                                 token.find('_') != std::string::npos && !token.contains("response");
         if (token.contains("/inst")) {
           out.push_back({from, close + 1, Role::assistant});
         } else if (token.contains("/") && out.size() > 1 && out.back().role == *role) {

@@ -51,8 +51,7 @@ void replacement(std::string_view where, const json::Value& step, Range at, Repo
   const bool removes = step["type"].string() == "Split";
   // Contractions ('s, 't) are two letters; words are longer.
   constexpr std::size_t kWord = 3;
-  const bool asks = std::ranges::count_if(fixed, wordlike) >= static_cast<std::ptrdiff_t>(removes ? 1 : 1) ||
-                    literal_letters(regex).size() >= kWord;
+  const bool asks = std::ranges::any_of(fixed, wordlike) || literal_letters(regex).size() >= kWord;
   const bool gives = std::ranges::any_of(content, wordlike);
   const bool whole = regex == ".*" || regex == ".+" || regex == "[\\s\\S]*" || regex == "[\\s\\S]+";
   if (asks || gives || whole)

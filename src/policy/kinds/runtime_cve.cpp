@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "policy/reading.hpp"
 
@@ -34,7 +33,7 @@ std::optional<Version> parse(std::string_view text) {
     while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
     if (digits == 0 || digits > kMostDigits || version.parts.size() == kMostParts) return std::nullopt;
     u32 number = 0;
-    std::from_chars(text.data(), text.data() + digits, number);
+    for (const char digit : text.substr(0, digits)) number = number * 10 + static_cast<u32>(digit - '0');
     version.parts.push_back(number);
     text.remove_prefix(digits);
     if (text.empty() || text.starts_with('+') || text.starts_with(".post")) return version;
