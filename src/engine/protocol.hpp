@@ -58,9 +58,10 @@ struct Load {
   u32 context = 2048;  // tokens of one sequence
   u32 sequences = 1;   // decoded side by side
   u32 threads = 1;
+  bool fastest = false;  // kernels whose answers depend on what is decoded beside them: only to measure speed
   template <class A>
   void fields(A& a) {
-    a(reference, context, sequences, threads);
+    a(reference, context, sequences, threads, fastest);
   }
 };
 
@@ -75,9 +76,11 @@ struct Loaded {
   Token bos = -1;
   std::string chat_template = {};
   u64 milliseconds = 0;
+  bool exact = false;  // answers are the same bit for bit whatever is decoded beside them, so they may be kept
   template <class A>
   void fields(A& a) {
-    a(description, parameters, bytes, vocabulary, trained_context, width, adds_bos, bos, chat_template, milliseconds);
+    a(description, parameters, bytes, vocabulary, trained_context, width, adds_bos, bos, chat_template, milliseconds,
+      exact);
   }
 };
 

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define STEELYARD_ASAN 1
@@ -141,6 +142,19 @@ std::vector<sock_filter> worker_filter() {
 bool install_filter(const std::vector<sock_filter>& program) {
   const sock_fprog fprog{static_cast<unsigned short>(program.size()), const_cast<sock_filter*>(program.data())};
   return !program.empty() && ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &fprog) == 0;
+}
+
+bool forbid_signals_to_others() {
+  // Processes of another architecture's calls are ended by the other filter.
+  const std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 2),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<u32>(::getpid()), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+  };
+  return install_filter(program);
 }
 
 }  // namespace steelyard::sandbox

@@ -26,5 +26,7 @@ bool limit_resources(u64 memory_bytes, int seconds);
 // the file system is gone; empty when libseccomp refuses.
 std::vector<sock_filter> worker_filter();
 bool install_filter(const std::vector<sock_filter>& program);
+// tgkill() reaches this process only: Landlock before ABI 6 doesn't scope signals. Needs no_new_privs.
+bool forbid_signals_to_others();
 
 }  // namespace steelyard::sandbox

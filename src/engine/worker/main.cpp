@@ -3,7 +3,8 @@
 // Descriptors: 3 the socket, 4 the model, 5 a page whose first word cancels, 6 the reference model, if any. It enters
 // its sandbox before it reads a byte of a model; what it can't enter it says in its first frame. Attack resisted:
 // llama.cpp's loader, templates and arithmetic are driven by the model's file; whoever takes them over finds no
-// network, no file system, no exec and no new thread. Tested by tests/cli/engine_test.py.
+// network, no file system, no exec and no new thread. Tested by tests/cli/engine_test.py;
+// the escape battery is tests/unit/engine_escape_test.cpp.
 #include <llama.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,9 +17,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/worker/lock.hpp"
 #include "engine/worker/model.hpp"
 #include "engine/worker/self_test.hpp"
-#include "sandbox/lockdown.hpp"
 
 namespace steelyard::engine {
 namespace {
@@ -27,7 +28,6 @@ constexpr int kSocket = 3;
 constexpr int kModel = 4;
 constexpr int kControl = 5;
 constexpr int kReference = 6;
-constexpr int kSeconds = 7 * 24 * 3600;  // of CPU; the client has a watchdog for each request
 
 bool send(const std::vector<std::byte>& frame) {
   for (std::size_t at = 0; at < frame.size();) {
@@ -161,24 +161,14 @@ class Session {
   std::chrono::steady_clock::time_point told_;
 };
 
-Hello lock(u64 memory) {
-  Hello hello;
-  const auto filter = sandbox::worker_filter();
-  if (sandbox::enter_namespaces()) hello.sandbox.emplace_back("namespaces");
-  if (const int abi = sandbox::restrict_landlock(); abi > 0) hello.sandbox.push_back("landlock:" + std::to_string(abi));
-  if (sandbox::drop_privileges()) hello.sandbox.emplace_back("no_new_privs");
-  if (sandbox::limit_resources(memory, kSeconds)) hello.sandbox.emplace_back("rlimits");
-  if (!filter.empty() && sandbox::install_filter(filter)) hello.sandbox.emplace_back("seccomp");
-  return hello;
-}
-
 // With `open` there is no sandbox: only to measure what it costs.
 int serve(u64 memory, bool open) {
   void* page = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, kControl, 0);
   if (page == MAP_FAILED) return 1;
   llama_backend_init();
   Session session(static_cast<std::atomic<u32>*>(page));
-  Hello hello = open ? Hello{} : lock(memory);
+  Hello hello;
+  if (!open) hello.sandbox = lock(memory);
   hello.variant = llama_print_system_info();
   if (!send(encode(Type::hello, hello))) return 1;
   std::vector<std::byte> payload;

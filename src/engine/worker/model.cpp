@@ -8,6 +8,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "engine/worker/kernels.hpp"
+
 namespace steelyard::engine {
 namespace {
 
@@ -53,6 +55,7 @@ class Batch {
 
 using Sampler = std::unique_ptr<llama_sampler, void (*)(llama_sampler*)>;
 
+// Nothing for plain greedy answers.
 Sampler sampler(const Sampling& s, u32 vocabulary, u32 number) {
   Sampler chain(llama_sampler_chain_init(llama_sampler_chain_default_params()), llama_sampler_free);
   const bool penalised = s.penalty_repeat != 1 || s.penalty_frequency != 0 || s.penalty_presence != 0;
@@ -61,6 +64,7 @@ Sampler sampler(const Sampling& s, u32 vocabulary, u32 number) {
                             llama_sampler_init_penalties(static_cast<std::int32_t>(vocabulary), s.penalty_last,
                                                          s.penalty_repeat, s.penalty_frequency, s.penalty_presence));
   if (s.temperature <= 0) {
+    if (!penalised) return {nullptr, llama_sampler_free};  // likeliest() needs no list of candidates
     llama_sampler_chain_add(chain.get(), llama_sampler_init_greedy());
     return chain;
   }
@@ -98,6 +102,9 @@ Model::Model(std::FILE* file, const Load& load, const std::function<bool()>& can
   const u64 begin = microseconds();
   llama_model_params wanted = llama_model_default_params();
   wanted.n_gpu_layers = 0;
+  const Kernels kernels = choose_kernels(file, load.fastest);
+  wanted.use_extra_bufts = kernels.repack;
+  exact_ = kernels.exact;
   struct Listener {
     const Tell& tell;
     const std::function<bool()>& cancelled;
@@ -149,6 +156,7 @@ Loaded Model::describe() const {
   out.bos = llama_vocab_bos(vocab_);
   if (const char* source = llama_model_chat_template(model_.get(), nullptr)) out.chat_template = source;
   out.milliseconds = load_ms_;
+  out.exact = exact_;
   return out;
 }
 
@@ -276,7 +284,8 @@ void Model::generate(const Generate& request, const std::function<void(Generated
     batch.decode(context_.get());
     for (Slot& slot : slots) {
       if (slot.output < 0) continue;
-      const Token token = llama_sampler_sample(slot.sampler.get(), context_.get(), slot.output);
+      const Token token = slot.sampler ? llama_sampler_sample(slot.sampler.get(), context_.get(), slot.output)
+                                       : likeliest(llama_get_logits_ith(context_.get(), slot.output), vocabulary());
       if (slot.out.tokens.empty()) slot.out.first_us = microseconds() - begin;
       if (!request.ignore_end && llama_vocab_is_eog(vocab_, token)) {
         slot.out.stop = Stop::end;

@@ -50,6 +50,7 @@ class Model {
   u32 length_ = 0;  // tokens of one sequence
   u32 batch_ = 0;   // tokens decoded at a time
   u64 load_ms_ = 0;
+  bool exact_ = false;
 };
 
 }  // namespace steelyard::engine

@@ -1,0 +1,55 @@
+"""An answer doesn't depend on what is decoded beside it, nor on how many workers there are: for each type of weights
+that the engine calls exact, to the last bit of the logarithms. Types that it doesn't call exact are only named.
+
+Models are made from the demo's (tools/setup model) by llama-quantize. With STEELYARD_ENGINE_TYPES=all every type.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SOURCE, BUILD = pathlib.Path(os.environ["STEELYARD_SOURCE"]), pathlib.Path(os.environ["STEELYARD_BUILD"])
+sys.path[:0] = [str(SOURCE / "tests/stack"), str(SOURCE / "tests/cli")]
+import built_stack  # noqa: E402
+from client import Client  # noqa: E402
+from program import Checks  # noqa: E402
+
+MODEL = SOURCE / "build/demo/model.gguf"
+TEXT = (SOURCE / "README.md").read_text()
+EXACT = ["Q4_1", "Q4_0", "Q8_0", "Q4_K_M"]
+MORE = ["Q5_0", "Q5_1", "Q2_K", "Q3_K_M", "Q5_K_M", "Q6_K"]
+INEXACT = ["F16", "BF16", "IQ4_NL"]
+everything = os.environ.get("STEELYARD_ENGINE_TYPES") == "all"
+checks = Checks()
+
+
+def answers(path, workers, sequences):
+    with Client(BUILD / "tests/engine_client", built_stack.program("steelyard-engine"), path, workers, 256, sequences) as engine:
+        tokens = engine.ask("tokenize", text=TEXT)["tokens"]
+        prefix = tokens[:60]
+        prompts = [tokens[60 + 20 * i : 65 + 23 * i] for i in range(7)]
+        continuations = [prompt[: 1 + i] for i, prompt in enumerate(prompts)]
+        return (engine.hello["exact"],
+                engine.ask("generate", prefix=prefix, prompts=prompts, most=10)["answers"],
+                engine.ask("generate", prefix=prefix, prompts=prompts, most=10, temperature="0.9", seed=5)["answers"],
+                engine.ask("score", prefix=prefix, continuations=continuations)["bits"])
+
+
+with tempfile.TemporaryDirectory() as folder:
+    for kind in EXACT + (MORE if everything else []) + (INEXACT if everything else INEXACT[:1]):
+        path = pathlib.Path(folder) / "model.gguf"
+        command = [built_stack.program("llama-quantize"), "--allow-requantize", MODEL, path, kind, "1"]
+        subprocess.run(command if kind != "Q4_1" else ["cp", MODEL, path], check=True, capture_output=True)
+        if kind in INEXACT:
+            exact = answers(path, 1, 1)[0]
+            checks.true(not exact, f"{kind} isn't called exact")
+            continue
+        one = answers(path, 1, 1)
+        checks.true(one[0], f"{kind} is called exact")
+        for workers, sequences in ((1, 3), (2, 7)):
+            many = answers(path, workers, sequences)
+            for index, what in ((1, "greedy"), (2, "by seed"), (3, "logarithms")):
+                checks.equal(many[index], one[index], f"{kind}: {what}, {workers} workers of {sequences}")
+checks.finish()
