@@ -245,7 +245,7 @@ bool PickleRules::word(std::string_view kind, const Value& value, int depth) con
     // A user's own class is reported by its name.
     if (entry.rules.empty())
       return (entry.known == gadgets::Known::no ||
-              (entry.known == gadgets::Known::package && gadgets::class_like(entry.name))) &&
+              (kind == "class" && entry.known == gadgets::Known::package && gadgets::class_like(entry.name))) &&
              !entry.traversal && entry.harm.empty();
     const std::string_view verb = kind == "class" ? "create" : "pure";
     return std::ranges::any_of(entry.rules, [&](std::string_view rules) {
