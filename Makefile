@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 STAGE = start=$$(date +%s); stage() { echo "== $$1: $$(( $$(date +%s) - start )) s"; start=$$(date +%s); };
 
-.PHONY: demo test build docs install bench fuzz format lint external measure-scan measure-peers clean
+.PHONY: demo test build docs install bench fuzz format lint external measure-scan measure-peers measure-quantize clean
 
 build:
 	@tools/setup build
@@ -30,7 +30,7 @@ docs: build
 install: build
 	cmake --install build/release --prefix $(PREFIX)
 
-bench: measure-scan measure-peers
+bench: measure-scan measure-peers measure-quantize
 
 measure-scan: build
 	@tools/setup venv model
@@ -39,6 +39,13 @@ measure-scan: build
 measure-peers: build
 	@tools/setup venv peers
 	@build/venv/bin/python bench/measure_peers.py build/release/steelyard
+
+# With the stack that the tests build.
+measure-quantize: build
+	@tools/setup test venv model llama
+	@stack="$${XDG_CACHE_HOME:-$$HOME/.cache}/steelyard-test/stack"; \
+	build/release/steelyard stack build -q --source build/cache/llama-cpp-python-0.3.36.tar.gz --prefix "$$stack" >/dev/null && \
+	STEELYARD_STACK="$$stack" build/venv/bin/python bench/measure_quantize.py build/release/steelyard
 
 fuzz:
 	@tools/setup build fuzz venv
