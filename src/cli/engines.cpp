@@ -43,7 +43,7 @@ Result<std::filesystem::path> find_engine(Session& session) {
 
 }  // namespace
 
-Result<Cleared> clear(Session& session, const std::string& name) {
+Result<Scanned> scanned(Session& session, const std::string& name, std::string_view verb) {
   SY_TRY(const auto targets, session.targets({name}));
   SY_TRY(scan::Options options, session.scan_options());
   options.hash = true;
@@ -55,18 +55,23 @@ Result<Cleared> clear(Session& session, const std::string& name) {
   const bool forced = session.arguments().has("override");
   const std::string why = objection(record);
   if (!why.empty() && !forced)
-    return fail(ErrorCode::usage, fmt::format("{} isn't run: {} (steelyard scan {}; --override runs it all the same)",
-                                              text::display(name), why, text::display(name)));
-  SY_TRY(std::filesystem::path engine, find_engine(session));
-  SY_TRY(const io::File program, io::File::open(std::filesystem::canonical(engine)));
+    return fail(ErrorCode::usage, fmt::format("{} isn't {}: {} (steelyard scan {}; --override uses it all the same)",
+                                              text::display(name), verb, why, text::display(name)));
   SY_TRY(io::File file, io::File::open(files.front().path));
   // What is loaded has to be what was scanned.
   std::string sha256 = record.subjects.front().sha256;
   if (sha256.empty() || io::hash(file) != sha256)
     return fail(ErrorCode::io, fmt::format("{} changed while it was being scanned", text::display(name)));
+  return Scanned{std::move(file), std::move(sha256), std::move(record), why};
+}
+
+Result<Cleared> clear(Session& session, const std::string& name) {
+  SY_TRY(Scanned model, scanned(session, name, "run"));
+  SY_TRY(std::filesystem::path engine, find_engine(session));
+  SY_TRY(const io::File program, io::File::open(std::filesystem::canonical(engine)));
   std::string digest = io::hash(program);
-  return Cleared{std::move(file),   std::move(sha256), std::move(record),
-                 std::move(engine), std::move(digest), !why.empty()};
+  return Cleared{std::move(model.file), std::move(model.sha256), std::move(model.scan),
+                 std::move(engine),     std::move(digest),       !model.objection.empty()};
 }
 
 std::vector<bench::Expectation> expectations_of(const policy::Requirements& requirements) {

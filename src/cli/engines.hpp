@@ -10,7 +10,7 @@ namespace steelyard::cli {
 
 inline constexpr Flag kEngine = {"--engine", "FILE", "the engine to use (default: that of `steelyard stack build`)",
                                  ""};
-inline constexpr Flag kOverride = {"--override", "", "run a model although its scan found something; goes on record",
+inline constexpr Flag kOverride = {"--override", "", "use a model although its scan found something; goes on record",
                                    ""};
 
 // A model that may be run.
@@ -22,6 +22,18 @@ struct Cleared {
   std::string engine_sha256;
   bool overridden = false;
 };
+
+// One GGUF file that was scanned, and is still what was scanned.
+struct Scanned {
+  io::File file;
+  std::string sha256;
+  evidence::Record scan;
+  std::string objection;  // why it shouldn't be used; with --override it is all the same
+};
+
+// An Error when `name` stands for anything but one GGUF file, or when the scan objects (unless --override).
+// `verb`: what isn't done then, "run".
+Result<Scanned> scanned(Session& session, const std::string& name, std::string_view verb);
 
 // Scans the one GGUF file that `name` stands for. An Error when it is something else, when the scan finds anything of
 // high severity or above or couldn't examine all of it (unless --override), or when there is no engine.

@@ -199,7 +199,7 @@ Result<Settings> settle(const Command& command, Arguments& arguments, const Envi
                     fmt::format("{} {}", origin == arguments.origins.end() ? "--" + name : origin->second, wrong));
     }
   }
-  for (const std::string& path : arguments.all("output")) {
+  for (const std::string& path : command.reports ? arguments.all("output") : std::vector<std::string>()) {
     if (report::for_path(path) != nullptr) continue;
     std::vector<std::string_view> endings;
     for (const auto* known : report::all()) endings.push_back(known->extension);

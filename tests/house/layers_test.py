@@ -9,7 +9,7 @@ import sys
 ROOT = pathlib.Path(os.environ.get("STEELYARD_SOURCE", pathlib.Path(__file__).parents[2]))
 LAYERS = {
     "base": 0, "core": 1, "io": 1, "html": 1, "sandbox": 1, "evidence": 2, "wire": 2, "formats": 3,
-    "rules": 3, "stores": 3, "engine": 3, "identity": 4, "host": 4, "context": 4, "stack": 4, "scan": 5, "bench": 5, "accept": 5, "policy": 6, "vet": 7,
+    "rules": 3, "stores": 3, "engine": 3, "identity": 4, "host": 4, "context": 4, "stack": 4, "scan": 5, "bench": 5, "quantize": 5, "accept": 5, "policy": 6, "vet": 7,
     "report": 7, "cli": 9,
 }
 # Headers that only one wrapper may include.
