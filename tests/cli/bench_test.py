@@ -44,25 +44,25 @@ min_percent = 70
 ''')
 
 # Without a measurement nothing is known; with it everything is.
-document, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, env=env)
+document, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, env=env, timeout=900)
 states = {r["id"]: r["state"] for r in document["verdicts"][0]["verdict"]["rulings"]}
 checks.equal((set(states.values()), code), ({"undetermined"}, 3), f"before: {states}")
-document, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, "--depth", "full", env=env)
+document, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, "--depth", "full", env=env, timeout=900)
 states = {r["id"]: r["state"] for r in document["verdicts"][0]["verdict"]["rulings"]}
 checks.equal((set(states.values()), code), ({"met"}, 0), f"after: {states} {document['notes']}")
 checks.true("benchmarked" in document["verdicts"][0]["verdict"]["assurance"] and "not benchmarked" not in document["verdicts"][0]["verdict"]["assurance"],
             document["verdicts"][0]["verdict"]["assurance"])
-again, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, env=env)
+again, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, env=env, timeout=900)
 checks.equal(code, 0, "what was measured is remembered")
 copy = folder / "copy.gguf"
 shutil.copy(MODEL, copy)
 with open(copy, "ab") as file:
     file.write(b"\0")
-_, code = report("vet", copy, "-c", "offline-chat", "--require", require, env=env)
+_, code = report("vet", copy, "-c", "offline-chat", "--require", require, env=env, timeout=900)
 checks.equal(code, 3, "of one byte more nothing is known")
 
 # Scores are the same each time; speed and memory are there.
-runs = [report("bench", MODEL, "--task", task, "--repeats", "1", env=env)[0]["records"][0]["statement"]["measurements"] for _ in range(2)]
+runs = [report("bench", MODEL, "--task", task, "--repeats", "1", env=env, timeout=900)[0]["records"][0]["statement"]["measurements"] for _ in range(2)]
 scores = [[m["value"] for m in one if m["metric"] == "quality"] for one in runs]
 checks.true(scores[0] == scores[1] and 0.6 <= float(scores[0][0]) <= 0.8, f"four capitals of five items: {scores}")
 metrics = {m["metric"] for m in runs[0]}
@@ -73,13 +73,13 @@ checks.true(90_000_000 < peak < 1_000_000_000, peak)
 # A model is no worse than itself.
 text = folder / "text.txt"
 text.write_text((SOURCE / "docs/design.md").read_text()[:6000])
-same = report("bench", MODEL, "--reference", MODEL, "--text", text, "--no-speed", env=env)[0]["records"][0]["statement"]["measurements"]
+same = report("bench", MODEL, "--reference", MODEL, "--text", text, "--no-speed", env=env, timeout=900)[0]["records"][0]["statement"]["measurements"]
 values = {(m["metric"], m["slice"].get("score")): float(m["value"]) for m in same}
 checks.equal([values["damage", score] for score in ("top_agreement", "kl", "perplexity")], [1, 0, 0], "against itself")
 checks.true(1 < values["perplexity", None] < 1000, values)
 
 for flags, expected in ((["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--repeats", "0"], "--repeats must be"),
                         (["--expect", SOURCE / "data/profiles/business.toml"], "no [[expect]]")):
-    done = run("bench", MODEL, *flags, env=env)
+    done = run("bench", MODEL, *flags, env=env, timeout=900)
     checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done.returncode} {done.stderr}")
 checks.finish()

@@ -12,7 +12,7 @@ namespace {
 
 enum class Behaviour { exact, exact_unpacked, inexact };
 
-// F16, BF16 and F32 take another path for one row than for two; of the others nothing is known.
+// F16 and BF16 take another path for one row than for two; of the others nothing is known.
 Behaviour behaviour(ggml_type type) {
   switch (type) {
     case GGML_TYPE_Q4_0:
