@@ -7,6 +7,7 @@
 
 #include "base/sha256.hpp"
 #include "base/text.hpp"
+#include "stack/build.hpp"
 
 namespace steelyard::cli {
 namespace {
@@ -31,14 +32,9 @@ Result<std::filesystem::path> find_engine(Session& session) {
   std::filesystem::path named = session.arguments().value("engine");
   if (named.empty()) named = session.environment().variable("STEELYARD_ENGINE").value_or("");
   if (!named.empty()) return named;
-  // A variant is there only if it passed its self-test on this machine; fastest first.
-  const std::filesystem::path current = session.data_folder() / "stack/current";
-  for (const char* variant : {"amx", "avx512", "x86-64-v3"}) {
-    std::error_code error;
-    std::filesystem::path engine = current / variant / "bin/steelyard-engine";
-    if (std::filesystem::exists(engine, error)) return engine;
-  }
-  return fail(ErrorCode::usage, "no engine: build one with `steelyard stack build`, or name one with --engine");
+  SY_TRY(stack::Program program,
+         stack::program_of(session.data_folder() / "stack", "steelyard-engine", session.environment()));
+  return std::move(program.path);
 }
 
 }  // namespace
@@ -68,7 +64,8 @@ Result<Scanned> scanned(Session& session, const std::string& name, std::string_v
 Result<Cleared> clear(Session& session, const std::string& name) {
   SY_TRY(Scanned model, scanned(session, name, "run"));
   SY_TRY(std::filesystem::path engine, find_engine(session));
-  SY_TRY(const io::File program, io::File::open(std::filesystem::canonical(engine)));
+  std::error_code error;
+  SY_TRY(const io::File program, io::File::open(std::filesystem::weakly_canonical(engine, error)));
   std::string digest = io::hash(program);
   return Cleared{std::move(model.file), std::move(model.sha256), std::move(model.scan),
                  std::move(engine),     std::move(digest),       !model.objection.empty()};
