@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 STAGE = start=$$(date +%s); stage() { echo "== $$1: $$(( $$(date +%s) - start )) s"; start=$$(date +%s); };
 
-.PHONY: demo test build docs install bench fuzz format lint external measure-scan measure-peers measure-quantize clean
+.PHONY: measure-engine demo test build docs install bench fuzz format lint external measure-scan measure-peers measure-quantize clean
 
 build:
 	@tools/setup build
@@ -35,6 +35,12 @@ bench: measure-scan measure-peers measure-quantize
 measure-scan: build
 	@tools/setup venv model
 	@build/venv/bin/python bench/measure_scan.py build/release/steelyard
+
+measure-engine: build
+	@tools/setup build test venv model llama
+	@cmake --preset dev >build/setup/configure.log && cmake --build build/dev --target steelyard engine_client
+	@STEELYARD_SOURCE="$$PWD" STEELYARD_BUILD="$$PWD/build/dev" build/venv/bin/python tests/stack/built_stack.py >build/setup/stack.log
+	@build/venv/bin/python bench/measure_engine.py build/dev
 
 measure-peers: build
 	@tools/setup venv peers
