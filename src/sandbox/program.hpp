@@ -1,7 +1,7 @@
 // Isolation of a program that isn't ours and has to be started: what it may reach is named, nothing else is there.
 //
 // Unlike lockdown.hpp's layers, these outlive an exec: the program may open named files by their paths and start
-// threads. Sources: landlock(7), seccomp(2). Tested by tests/cli/quantize_test.py and tests/cli/quantize_test.py.
+// threads. Sources: landlock(7), seccomp(2). Tested by tests/cli/quantize_test.py.
 #pragma once
 
 #include <linux/filter.h>
