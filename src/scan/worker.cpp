@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "base/cursor.hpp"
@@ -31,7 +30,7 @@ class DescriptorSource final : public Source {
     if (size_ > kSmall) return from_file(offset, out);
     if (offset >= small_.size()) return 0;
     const std::size_t count = std::min<u64>(out.size(), small_.size() - offset);
-    std::memcpy(out.data(), small_.data() + offset, count);
+    std::copy_n(small_.begin() + static_cast<std::ptrdiff_t>(offset), count, out.begin());
     return count;
   }
 
