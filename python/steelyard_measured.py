@@ -103,7 +103,7 @@ def damage(params, requirement, evidence):
         return undetermined(f'nothing says how much {params["score"]} may differ', [], f"add {key} to requirement {requirement}")
     bound = {"least" if agreement else "most": params[key] * WHOLE // 100}
     return judge(evidence, "damage", {"score": params["score"]}, "agreement with the reference" if agreement else "increase of perplexity",
-                 "1", f"{BENCH} --reference FILE", **bound)
+                 "1", f"{BENCH} --reference FILE --text FILE", **bound)
 
 
 def expect(params, requirement, evidence):

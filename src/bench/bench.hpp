@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 
 #include "engine/pool.hpp"
 #include "evidence/record.hpp"
@@ -43,6 +44,10 @@ Result<std::vector<Measurement>> speed(engine::Engine& engine, u32 repeats, cons
 // Of a task; `most` items at most, the first ones (0: all).
 Result<std::vector<Measurement>> run_task(engine::Pool& pool, const Task& task, std::size_t most,
                                           const engine::Listener& listener);
+// Claims that can be put to the test: "template", "json".
+std::span<const std::string_view> known_claims();
+// "claim.<name>" = {"state": "confirmed" | "refuted" | "undetermined", "why"}.
+Result<Fact> test_claim(engine::Pool& pool, std::string_view claim);
 Result<Measurement> run_expectation(engine::Pool& pool, const Expectation& expectation, u32 samples);
 // Model and reference on windows of a text.
 Result<std::vector<Measurement>> damage(engine::Engine& engine, std::string_view text, u32 window,
@@ -61,6 +66,7 @@ struct Plan {
   std::vector<Task> tasks;
   u32 items = 0;  // of every task; 0: all
   std::vector<Expectation> expectations;
+  std::vector<std::string> claims;
   const io::File* reference = nullptr;
   std::string text;  // on which it is compared
 };

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "bench/bench.hpp"
@@ -10,6 +12,21 @@ constexpr u32 kSamples = 20;
 constexpr u32 kWindow = 512;
 constexpr u32 kSequences = 8;  // side by side in one worker
 
+// What all engines of a run had: the one with fewest layers counts.
+class Layers {
+ public:
+  void add(const std::vector<std::string>& layers) {
+    if (!seen_) common_ = layers;
+    seen_ = true;
+    std::erase_if(common_, [&](const auto& one) { return std::ranges::find(layers, one) == layers.end(); });
+  }
+  const std::vector<std::string>& common() const { return common_; }
+
+ private:
+  bool seen_ = false;
+  std::vector<std::string> common_;
+};
+
 void take(std::vector<Measurement>& into, std::vector<Measurement> from) {
   for (Measurement& one : from) into.push_back(std::move(one));
 }
@@ -17,6 +34,9 @@ void take(std::vector<Measurement>& into, std::vector<Measurement> from) {
 }  // namespace
 
 Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
+  if (plan.repeats == 0 && plan.tasks.empty() && plan.expectations.empty() && plan.claims.empty() &&
+      plan.reference == nullptr)
+    return fail(ErrorCode::usage, "nothing to measure");
   evidence::Record record;
   record.kind = "bench";
   record.subjects.push_back({"weights", plan.name, plan.sha256, plan.model->size()});
@@ -36,19 +56,19 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
   options.program = plan.engine;
   options.model = plan.model;
   options.load.context = plan.context;
-  std::vector<std::string> layers;
+  Layers layers;
   if (plan.repeats > 0) {
     options.load.fastest = true;  // one sequence at a time: nothing is beside it
     SY_TRY(auto engine, engine::Engine::start(options));
     SY_TRY(auto found, speed(*engine, plan.repeats, listener("speed")));
     take(measurements, std::move(found));
-    layers = engine->hello().sandbox;
+    layers.add(engine->hello().sandbox);
     options.load.fastest = false;
   }
-  if (!plan.tasks.empty() || !plan.expectations.empty()) {
+  if (!plan.tasks.empty() || !plan.expectations.empty() || !plan.claims.empty()) {
     options.load.sequences = kSequences;
     SY_TRY(engine::Pool pool, engine::Pool::start(options, plan.workers));
-    layers = pool.first().hello().sandbox;
+    for (const auto& engine : pool.engines()) layers.add(engine->hello().sandbox);
     for (const Task& task : plan.tasks) {
       SY_TRY(auto found, run_task(pool, task, plan.items, listener(task.name)));
       take(measurements, std::move(found));
@@ -58,6 +78,11 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
       SY_TRY(Measurement found, run_expectation(pool, expectation, kSamples));
       measurements.push_back(std::move(found));
     }
+    for (const std::string& claim : plan.claims) {
+      if (tell) tell("claim " + claim, 0, 0);
+      SY_TRY(Fact found, test_claim(pool, claim));
+      record.found.facts.push_back(std::move(found));
+    }
   }
   if (plan.reference != nullptr) {
     options.reference = plan.reference;
@@ -65,15 +90,15 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
     options.load.context = kWindow;
     SY_TRY(auto engine, engine::Engine::start(options));
     SY_TRY(auto found, damage(*engine, plan.text, kWindow, listener("damage")));
-    layers = engine->hello().sandbox;
+    layers.add(engine->hello().sandbox);
     record.method.params.set("reference", "sha256:" + io::hash(*plan.reference))
         .set("text", "sha256:" + sha256(plan.text));
     take(measurements, std::move(found));
   }
   json::Value list = json::Array{};
-  for (const std::string& layer : layers) list.push(text::display(layer, 40));
+  for (const std::string& layer : layers.common()) list.push(text::display(layer, 40));
   record.found.facts.push_back({"engine.sandbox", std::move(list), std::nullopt, std::nullopt, Assurance::verified});
-  record.run.sandbox = std::move(layers);
+  record.run.sandbox = layers.common();
   record.run.digest_source = "hashed";
   return record;
 }

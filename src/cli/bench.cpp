@@ -15,6 +15,7 @@ constexpr Flag kFlags[] = {
     {"--task", "FILE", "run this task file (JSON Lines; docs/tasks.md)", "", true},
     {"--items", "N", "of every task only the first N items", ""},
     {"--expect", "FILE", "ask what the [[expect]] tables of this require.toml ask", ""},
+    {"--claims", "", "test what is claimed of every chat model: that its template fits, that it answers in JSON", ""},
     {"--reference", "FILE", "the same model in a better precision: what did quantization change? Needs --text", ""},
     {"--text", "FILE", "text on which model and reference are compared", ""},
     {"--repeats", "N", "measured runs of each speed (default: 5)", ""},
@@ -63,6 +64,7 @@ Result<int> measure(Session& session) {
     if (plan.expectations.empty())
       return fail(ErrorCode::usage, fmt::format("{}: no [[expect]] in it", text::display(arguments.value("expect"))));
   }
+  if (arguments.has("claims")) plan.claims.assign(bench::known_claims().begin(), bench::known_claims().end());
   if (arguments.has("reference") != arguments.has("text"))
     return fail(ErrorCode::usage, "--reference and --text go together");
   std::optional<io::File> reference;

@@ -136,15 +136,6 @@ void Session::keep(const evidence::Record& record) {
   if (const auto kept = store_->put(record); !kept) note("the record is not kept: " + kept.error().message);
 }
 
-std::vector<evidence::Record> Session::measured(const scan::Target& target) const {
-  constexpr std::size_t kMost = 4;
-  if (!store_ || !digests_ || target.files.size() != 1) return {};
-  const auto file = io::File::open(target.files.front().path);
-  if (!file) return {};
-  const auto digest = digests_->find(file->stat());
-  return digest ? store_->about("bench", *digest, kMost) : std::vector<evidence::Record>();
-}
-
 void Session::keep(const json::Value& documents) {
   const auto data = folder("XDG_DATA_HOME", ".local/share");
   if (arguments_.has("no-cache") || data.empty()) return;

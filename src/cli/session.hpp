@@ -57,8 +57,6 @@ class Session {
   void keep(const json::Value& documents);
   // Keeps a record that cost something to make, unless --no-cache; services() has to be there.
   void keep(const evidence::Record& record);
-  // What was measured before of the one file of a target, if its digest is remembered.
-  std::vector<evidence::Record> measured(const scan::Target& target) const;
 
   // Something that the user should know, on standard error and in the report.
   void warn(std::vector<std::string> texts);

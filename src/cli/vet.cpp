@@ -57,6 +57,10 @@ Result<bool> run_model(Session& session, vet::Request& request) {
   bench::Plan plan;
   plan.workers = std::max(1U, std::thread::hardware_concurrency());
   plan.expectations = expectations_of(request.requirements);
+  for (const policy::Requirement& item : request.requirements.items) {
+    for (const json::Value& claim : item.kind == "claim" ? item.params["claims"].array() : json::Array{})
+      plan.claims.push_back(claim.string());
+  }
   auto record = run_plan(session, *cleared, std::move(plan));
   if (!record) {
     session.warn({"the model was not measured: " + record.error().message});
@@ -93,7 +97,6 @@ int run(Session& session) {
   }
   const auto services = session.services();
   if (!services) return session.failed(services.error());
-  if (request.measured.empty()) request.measured = session.measured(request.target);
   auto outcome = vet::vet(request, *services);
   if (!outcome) return session.failed(outcome.error());
 

@@ -11,7 +11,7 @@ class Pool {
   // `workers` engines; the files stay in the page cache and are mapped by all of them.
   static Result<Pool> start(const Options& options, u32 workers);
   Engine& first() { return *engines_.front(); }
-  u32 size() const { return static_cast<u32>(engines_.size()); }
+  const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
 
   // As those of Engine, with the prompts shared out.
   Result<std::vector<Generated>> generate(const Generate& request, const Listener& listener = {});

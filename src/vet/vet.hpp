@@ -17,7 +17,7 @@ struct Request {
   policy::Requirements requirements;
   scan::Options scan;
   accept::Matcher* matcher = nullptr;  // who accepts findings; nullptr: nobody
-  std::vector<evidence::Record> measured;  // bench records of the model's files
+  std::vector<evidence::Record> measured;  // bench records of the model; empty: those of the store are used
   std::filesystem::path stacks;        // where stack build leaves what it builds; empty: nowhere
 };
 

@@ -78,7 +78,12 @@ values = {(m["metric"], m["slice"].get("score")): float(m["value"]) for m in sam
 checks.equal([values["damage", score] for score in ("top_agreement", "kl", "perplexity")], [1, 0, 0], "against itself")
 checks.true(1 < values["perplexity", None] < 1000, values)
 
-for flags, expected in ((["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--repeats", "0"], "--repeats must be"),
+# Claims are tested, and what was found decides.
+claims = report("bench", MODEL, "--claims", "--no-speed", env=env, timeout=900)[0]["records"][0]["statement"]["facts"]
+states = {f["key"]: f["value"]["state"] for f in claims if f["key"].startswith("claim.")}
+checks.true(set(states) == {"claim.template", "claim.json"} and set(states.values()) <= {"confirmed", "refuted", "undetermined"}, states)
+
+for flags, expected in ((["--no-speed"], "nothing to measure"), (["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--repeats", "0"], "--repeats must be"),
                         (["--expect", SOURCE / "data/profiles/business.toml"], "no [[expect]]")):
     done = run("bench", MODEL, *flags, env=env, timeout=900)
     checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done.returncode} {done.stderr}")

@@ -28,7 +28,7 @@ FORMATS = ["GGUF v3", "gguf", "SafeTensors", "pickle", 3, "İgguf"]
 CHECKS = ["model_permissions", "server_exposure", "server_privilege", "secrets", "isolation"]
 TIMES = ["2026-11-24T10:12:28Z", "2026-11-01T00:00:00Z", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "yesterday",
          "0000-02-29T00:00:00Z", "2025-02-29T00:00:00Z", "2026-11-24T10:12:60Z", "9999-12-31T23:59:59Z", ""]
-CLAIMS = ["context_length", "json"]
+CLAIMS = ["template", "json"]
 ASKED = {"prompt": "What is the capital of France?", "checker": "contains", "expected": "Paris"}
 EXPECTED = hashlib.sha256(second.canonical(ASKED).encode()).hexdigest()
 NOW = 1795600000

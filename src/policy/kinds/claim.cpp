@@ -10,7 +10,7 @@ constexpr Param kParams[] = {
     {.name = "claims",
      .type = Param::Type::texts,
      .required = true,
-     .choices = "context_length,template,json,tool_use,languages",
+     .choices = "template,json",
      .meaning = "what must have been confirmed"},
 };
 

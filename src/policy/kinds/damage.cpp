@@ -33,7 +33,7 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
           .unit = "1",
           .least = std::nullopt,
           .most = std::nullopt,
-          .decide = fmt::format("{} --reference FILE", kBench)};
+          .decide = fmt::format("{} --reference FILE --text FILE", kBench)};
   (agreement ? ask.least : ask.most) = limit->integer() * kWhole / 100;
   return judge(inputs, ask);
 }
