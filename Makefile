@@ -30,7 +30,7 @@ docs: build
 install: build
 	cmake --install build/release --prefix $(PREFIX)
 
-bench: measure-scan measure-peers measure-quantize
+bench: measure-scan measure-peers measure-quantize measure-engine
 
 measure-scan: build
 	@tools/setup venv model

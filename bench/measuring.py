@@ -52,5 +52,6 @@ def tree_rss(*command, env=None):
 
 
 def version(*command):
-    lines = subprocess.run(command, capture_output=True, text=True).stdout.strip().splitlines()
+    done = subprocess.run(command, capture_output=True, text=True)
+    lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
     return lines[-1] if lines else "unknown"

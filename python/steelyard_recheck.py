@@ -14,7 +14,7 @@ import hashlib
 import re
 import sys
 
-from steelyard_measured import MEASURED
+from steelyard_measured import MEASURED, benches_of
 from steelyard_records import *  # noqa: F403
 
 
@@ -537,6 +537,11 @@ def layer_line(layer, rulings):
     return line
 
 
+def benchmarked(evidence):
+    return any(m["metric"] in ("speed", "quality") for record in benches_of(evidence, evidence.of("scan")) if whole(record)
+               for m in record["statement"]["measurements"])
+
+
 def judge(inputs):
     """The verdict that follows from the inputs of a document."""
     accepted = inputs.get("accepted", [])
@@ -544,7 +549,7 @@ def judge(inputs):
         if set(one) != {"finding", "by", "reason", "until"} or not one["reason"]:
             raise Unreadable("an acceptance without a reason")
     evidence = Evidence(inputs["records"], inputs["context"]["digest"], inputs["now"], accepted)
-    rulings = []
+    measured, rulings = benchmarked(evidence), []
     for requirement in inputs["requirements"]["require"]:
         if requirement["kind"] not in KINDS:
             raise Unreadable(f'this program knows no requirement of kind {shown(requirement["kind"])}')
@@ -570,10 +575,10 @@ def judge(inputs):
     not_assessed.append("tensor values: only their bounds and layout were checked")
     if not evidence.attacked:
         not_assessed.append("behaviour under attack: no attack rates were measured, so the worst case is assumed")
-    if not evidence.benchmarked:
+    if not measured:
         not_assessed.append("whether it works as claimed: nothing was benchmarked")
     return {"context": inputs["context"]["name"], "profile": inputs["requirements"]["name"], "decision": decision,
-            "assurance": assurance[evidence.attacked, evidence.benchmarked], "layers": layers, "rulings": rulings,
+            "assurance": assurance[evidence.attacked, measured], "layers": layers, "rulings": rulings,
             "conditions": conditions, "not_assessed": not_assessed}
 
 

@@ -141,7 +141,6 @@ class Evidence:
         self.digest, self.now = digest, now
         metrics = {m["metric"] for r in self.records if whole(r) for m in r["statement"]["measurements"]}
         self.attacked = "attack_rate" in metrics
-        self.benchmarked = bool(metrics & {"speed", "quality"})
 
     def why_accepted(self, finding, cite):
         """The reason for which a finding doesn't count, or None. What is serious is not accepted for good."""

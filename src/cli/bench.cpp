@@ -1,7 +1,6 @@
 // steelyard bench: measures the model and reports the measurements as a record.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 #include <thread>
 
@@ -30,24 +29,13 @@ constexpr Flag kFlags[] = {
     kProgress,
 };
 
-Result<u32> number(const Arguments& arguments, std::string_view flag, u32 fallback, u32 least, u32 most) {
-  if (!arguments.has(flag)) return fallback;
-  const std::string text = arguments.value(flag);
-  u32 value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
-    return fail(ErrorCode::usage, fmt::format("--{} must be a whole number from {} to {}, found \"{}\"", flag, least,
-                                              most, text::display(text, 40)));
-  return value;
-}
-
 Result<int> measure(Session& session) {
   const Arguments& arguments = session.arguments();
   const std::string& name = arguments.positional.front();
-  SY_TRY(const u32 repeats, number(arguments, "repeats", 5, 1, 1000));
-  SY_TRY(const u32 items, number(arguments, "items", 0, 1, 1'000'000));
-  SY_TRY(const u32 context, number(arguments, "context", 2048, 64, 1'000'000));
-  SY_TRY(const u32 workers, number(arguments, "jobs", std::max(1U, std::thread::hardware_concurrency()), 1, 256));
+  SY_TRY(const u32 repeats, number<u32>(arguments, "repeats", 5, 1, 1000));
+  SY_TRY(const u32 items, number<u32>(arguments, "items", 0, 1, 1'000'000));
+  SY_TRY(const u32 context, number<u32>(arguments, "context", 2048, 64, 1'000'000));
+  SY_TRY(const u32 workers, number<u32>(arguments, "jobs", std::max(1U, std::thread::hardware_concurrency()), 1, 256));
   bench::Plan plan;
   plan.context = context;
   plan.workers = workers;

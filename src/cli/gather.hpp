@@ -1,6 +1,11 @@
 // What several commands do alike: flags, exit codes, and contexts and requirements by name or file.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/text.hpp"
 #include "cli/session.hpp"
 #include "context/context.hpp"
 #include "policy/requirements.hpp"
@@ -38,6 +43,18 @@ inline constexpr Flag kListFormat = {"-f,--format", "FORMAT", "text (default) or
 Result<context::Context> context_named(const std::string& name);
 // --require FILE, or --profile NAME (default: business).
 Result<policy::Requirements> requirements_from(const Arguments& arguments);
+
+// The number that a flag gives, or the fallback; an Error names the flag, the range and what was found.
+template <class T>
+Result<T> number(const Arguments& arguments, std::string_view flag, T fallback, T least, T most) {
+  if (!arguments.has(flag)) return fallback;
+  const std::string text = arguments.value(flag);
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && value >= least && value <= most) return value;
+  return fail(ErrorCode::usage, fmt::format("--{} is \"{}\"; expected a number from {} to {}", flag,
+                                            text::display(text, 40), least, most));
+}
 
 // Notes which findings of report.records[index] are accepted; `target`: what was examined, nullptr when that
 // isn't files.

@@ -1,7 +1,6 @@
 // steelyard run: one prompt through the model, in the sandbox of the engine, scanned before.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <iostream>
 #include <iterator>
 
@@ -30,18 +29,6 @@ constexpr Flag kFlags[] = {
     kListFormat,
     kQuiet,
 };
-
-template <class T>
-Result<T> number(const Arguments& arguments, std::string_view flag, T fallback, T least, T most) {
-  if (!arguments.has(flag)) return fallback;
-  const std::string text = arguments.value(flag);
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most))
-    return fail(ErrorCode::usage, fmt::format("--{} must be a number from {} to {}, found \"{}\"", flag, least, most,
-                                              text::display(text, 40)));
-  return value;
-}
 
 struct Asked {
   engine::Generate generate;

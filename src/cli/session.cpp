@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "base/text.hpp"
+#include "cli/gather.hpp"
 #include "formats/format.hpp"
 
 namespace steelyard::cli {
@@ -168,11 +169,7 @@ Result<scan::Options> Session::scan_options() const {
   options.rehash = arguments_.has("rehash");
   options.tensor_digests = arguments_.has("tensor-digests");
   if (arguments_.has("jobs")) {
-    const std::string text = arguments_.value("jobs");
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), options.jobs);
-    if (error != std::errc{} || end != text.data() + text.size() || options.jobs == 0 || options.jobs > 256)
-      return fail(ErrorCode::usage,
-                  fmt::format("--jobs is \"{}\"; expected a number from 1 to 256", text::display(text, 32)));
+    SY_TRY(options.jobs, number<unsigned>(arguments_, "jobs", 0, 1, 256));
   }
   return options;
 }

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <set>
 
-#include "policy/reading.hpp"
+#include "policy/measured.hpp"
 
 namespace steelyard::policy {
 namespace {
@@ -100,10 +100,14 @@ Measured measured(const Inputs& inputs) {
   Measured out;
   for (const evidence::Record& record : inputs.records) {
     if (record.status != evidence::Status::complete) continue;
-    for (const Measurement& measurement : record.found.measurements) {
+    for (const Measurement& measurement : record.found.measurements)
       out.attacked = out.attacked || measurement.metric == "attack_rate";
+  }
+  // A bench of other files says nothing about these.
+  for (const Item& bench : benches_of(inputs, records_of(inputs, "scan"))) {
+    if (bench.record->status != evidence::Status::complete) continue;
+    for (const Measurement& measurement : bench.record->found.measurements)
       out.benchmarked = out.benchmarked || measurement.metric == "speed" || measurement.metric == "quality";
-    }
   }
   return out;
 }

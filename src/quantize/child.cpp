@@ -15,6 +15,7 @@
 #include <cstdio>
 
 #include "base/text.hpp"
+#include "sandbox/kernel.hpp"
 #include "sandbox/lockdown.hpp"
 #include "sandbox/program.hpp"
 
@@ -76,8 +77,9 @@ struct Prepared {
   say('p', sandbox::drop_privileges());
   say('r', limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, 64) && limit(RLIMIT_FSIZE, with.file_bytes) &&
                limit(RLIMIT_AS, with.memory));
-  say('l', sandbox::restrict_to(ruleset));
-  say('s', sandbox::install_filter(with.filter));
+  say('l', sandbox::landlock_restrict(ruleset));
+  const bool alone = sandbox::forbid_signals_to_others();
+  say('s', sandbox::install_filter(with.filter) && alone);
   ::signal(SIGXFSZ, SIG_DFL);
   ::syscall(SYS_execveat, kProgram, "", with.arguments.data(), with.environment.data(), AT_EMPTY_PATH);
   ::_exit(126);

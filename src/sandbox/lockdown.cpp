@@ -15,6 +15,8 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "sandbox/kernel.hpp"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define STEELYARD_ASAN 1
 #elif defined(__has_feature)
@@ -24,30 +26,6 @@
 #endif
 
 namespace steelyard::sandbox {
-namespace {
-
-// linux/landlock.h as of ABI 7. Numbers of the three system calls are the same on every architecture.
-constexpr long kLandlockCreate = 444;
-constexpr long kLandlockRestrict = 446;
-constexpr unsigned kLandlockVersion = 1;
-struct LandlockRuleset {
-  u64 handled_access_fs = 0;
-  u64 handled_access_net = 0;
-  u64 scoped = 0;
-};
-constexpr u64 kNetBindConnect = 0b11;      // ABI 4
-constexpr u64 kScopeUnixAndSignal = 0b11;  // ABI 6
-
-u64 filesystem_rights(int abi) {
-  u64 count = 13;            // ABI 1
-  if (abi >= 2) count = 14;  // refer
-  if (abi >= 3) count = 15;  // truncate
-  if (abi >= 5) count = 16;  // ioctl on devices
-  return (u64{1} << count) - 1;
-}
-
-}  // namespace
-
 bool enter_namespaces() {
   constexpr int kNamespaces = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID;
   return ::unshare(CLONE_NEWUSER | kNamespaces) == 0 || ::unshare(kNamespaces) == 0;
@@ -66,23 +44,11 @@ bool drop_privileges() {
 }
 
 int restrict_landlock() {
-  const long abi = ::syscall(kLandlockCreate, nullptr, 0, kLandlockVersion);
-  if (abi < 1) return 0;
-  LandlockRuleset ruleset{.handled_access_fs = filesystem_rights(static_cast<int>(abi))};
-  std::size_t size = sizeof(u64);
-  if (abi >= 4) {
-    ruleset.handled_access_net = kNetBindConnect;
-    size = 2 * sizeof(u64);
-  }
-  if (abi >= 6) {
-    ruleset.scoped = kScopeUnixAndSignal;
-    size = 3 * sizeof(u64);
-  }
-  const long fd = ::syscall(kLandlockCreate, &ruleset, size, 0);
-  if (fd < 0) return 0;
-  const bool restricted = ::syscall(kLandlockRestrict, fd, 0) == 0;
-  ::close(static_cast<int>(fd));
-  return restricted ? static_cast<int>(abi) : 0;
+  const Landlock landlock = landlock_ruleset();
+  if (landlock.ruleset < 0) return 0;
+  const bool restricted = landlock_restrict(landlock.ruleset);
+  ::close(landlock.ruleset);
+  return restricted ? landlock.abi : 0;
 }
 
 bool limit_resources(u64 memory_bytes, int seconds) {
@@ -127,33 +93,24 @@ std::vector<sock_filter> worker_filter() {
   no_exec(SCMP_SYS(mmap));
   no_exec(SCMP_SYS(mprotect));
 
-  std::vector<sock_filter> program;
-  const int file = ::memfd_create("filter", MFD_CLOEXEC);
-  if (good && file >= 0 && ::seccomp_export_bpf(filter, file) == 0) {
-    const off_t bytes = ::lseek(file, 0, SEEK_END);
-    program.resize(static_cast<std::size_t>(bytes) / sizeof(sock_filter));
-    if (::pread(file, program.data(), static_cast<std::size_t>(bytes), 0) != bytes) program.clear();
-  }
-  if (file >= 0) ::close(file);
-  ::seccomp_release(filter);
-  return program;
+  return exported(filter, good);
 }
 
-bool install_filter(const std::vector<sock_filter>& program) {
+bool install_filter(std::span<const sock_filter> program) {
   const sock_fprog fprog{static_cast<unsigned short>(program.size()), const_cast<sock_filter*>(program.data())};
   return !program.empty() && ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &fprog) == 0;
 }
 
 bool forbid_signals_to_others() {
   // Processes of another architecture's calls are ended by the other filter.
-  const std::vector<sock_filter> program = {
+  const std::array<sock_filter, 6> program = {{
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 2),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<u32>(::getpid()), 0, 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-  };
+  }};
   return install_filter(program);
 }
 

@@ -1,12 +1,12 @@
 // The layers of isolation, each one switch. Everything here acts on the calling process and can't be undone.
 //
-// Own Landlock constants: Debian 12's headers end at ABI 2. Sources: landlock(7), seccomp(2),
+// Sources: landlock(7), seccomp(2),
 // user_namespaces(7), capabilities(7). Tested by tests/unit/sandbox_test.cpp.
 #pragma once
 
 #include <linux/filter.h>
 
-#include <string>
+#include <span>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -25,7 +25,7 @@ bool limit_resources(u64 memory_bytes, int seconds);
 // The worker's system calls as a BPF program: read what is open, write, compute, exit. Built before
 // the file system is gone; empty when libseccomp refuses.
 std::vector<sock_filter> worker_filter();
-bool install_filter(const std::vector<sock_filter>& program);
+bool install_filter(std::span<const sock_filter> program);
 // tgkill() reaches this process only: Landlock before ABI 6 doesn't scope signals. Needs no_new_privs.
 bool forbid_signals_to_others();
 

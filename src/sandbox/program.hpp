@@ -17,13 +17,12 @@ struct Grants {
   std::vector<int> writable;  // files that exist already
 };
 
-// A Landlock ruleset for restrict_to() after a fork; -1 when there is none. `abi`: its version, or 0.
+// A Landlock ruleset for landlock_restrict() after a fork; -1 when there is none. `abi`: its version, or 0.
 int grant_landlock(const Grants& grants, int& abi);
-bool restrict_to(int ruleset);
 // A network of its own, with nothing in it.
 bool enter_empty_network();
-// Everything but sockets, further processes, other processes' memory, keys, mounts and the kernel's wider
-// interfaces. Built before the fork; empty when libseccomp refuses.
+// Everything but sockets, signals to others (with forbid_signals_to_others()), further processes, other processes'
+// memory, keys, mounts and the kernel's wider interfaces. Built before the fork; empty when libseccomp refuses.
 std::vector<sock_filter> program_filter();
 
 }  // namespace steelyard::sandbox

@@ -83,7 +83,7 @@ claims = report("bench", MODEL, "--claims", "--no-speed", env=env, timeout=900)[
 states = {f["key"]: f["value"]["state"] for f in claims if f["key"].startswith("claim.")}
 checks.true(set(states) == {"claim.template", "claim.json"} and set(states.values()) <= {"confirmed", "refuted", "undetermined"}, states)
 
-for flags, expected in ((["--no-speed"], "nothing to measure"), (["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--repeats", "0"], "--repeats must be"),
+for flags, expected in ((["--no-speed"], "nothing to measure"), (["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--repeats", "0"], "--repeats is \"0\"; expected"),
                         (["--expect", SOURCE / "data/profiles/business.toml"], "no [[expect]]")):
     done = run("bench", MODEL, *flags, env=env, timeout=900)
     checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done.returncode} {done.stderr}")

@@ -44,7 +44,7 @@ cut = folder / "cut.gguf"
 cut.write_bytes(pathlib.Path(MODEL).read_bytes()[:50_000_000])
 done = run("run", cut, "-p", "x", "--override", env=env)
 checks.true(done.returncode == 2 and done.stderr.startswith("steelyard: the engine"), f"cut short: {done.stderr}")
-for flags, expected in ((["--temperature", "hot"], "--temperature must be a number"), (["-n", "0"], "--tokens must be a number"), (["--engine", "/bin/true"], "engine")):
+for flags, expected in ((["--temperature", "hot"], "--temperature is \"hot\"; expected a number from"), (["-n", "0"], "--tokens is \"0\"; expected a number from"), (["--engine", "/bin/true"], "engine")):
     done = run("run", MODEL, "-p", "x", *flags, env=env)
     checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done.returncode} {done.stderr}")
 

@@ -116,8 +116,7 @@ TEST(StackVerify, ForeignProgramsAreUnknownAndTheirHardeningIsSeen) {
   EXPECT_EQ(list[2]["rpc"].string(), "unknown");
 }
 
-TEST(StackVerify, PackagedProgramsAreKnownWhereThereIsADatabase) {
-  if (!fs::exists("/var/lib/dpkg/info")) GTEST_SKIP();
+TEST(StackVerify, PackagedProgramsAreKnown) {
   const auto record = verify({.files = {"/bin/ls"}, .process = {}}, nullptr, {}, Machine());
   ASSERT_TRUE(record);
   EXPECT_EQ(programs(*record)[0]["origin"].string(), "packaged");

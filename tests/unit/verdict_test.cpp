@@ -346,9 +346,13 @@ TEST(Fold, TheHeadlineSaysWhatWasMeasured) {
   world.records[0].found.measurements.push_back(
       {"attack_rate", json::Object{}, "0.1", "1", 10, {}, "", "", json::Object{}});
   EXPECT_EQ(world.judge().assurance, "attacked, not benchmarked");
-  world.records[0].found.measurements.push_back(
-      {"speed", json::Object{}, "9", "tok/s", 10, {}, "", "", json::Object{}});
+  world.records.push_back(world_of(pairs_of("speed")).records[1]);
   EXPECT_EQ(world.judge().assurance, "attacked and benchmarked");
+  world.records[1].subjects[0].sha256 = std::string(64, '2');
+  EXPECT_EQ(world.judge().assurance, "attacked, not benchmarked") << "a bench of another model";
+  world.records[1].subjects[0].sha256 = world.records[0].subjects[0].sha256;
+  world.records[1].status = evidence::Status::partial;
+  EXPECT_EQ(world.judge().assurance, "attacked, not benchmarked");
   world.records[0].status = evidence::Status::partial;
   EXPECT_EQ(world.judge().assurance, "static only: not attacked, not benchmarked");
 }
