@@ -128,36 +128,66 @@ struct Text {
   }
 };
 
-// As llama.cpp names and orders them: penalties, top-k, top-p, min-p, temperature.
+struct Bias {
+  Token token = 0;
+  float bias = 0;  // added to its logit
+  template <class A>
+  void fields(A& a) {
+    a(token, bias);
+  }
+};
+
+// As llama.cpp names and orders them: grammar, biases, penalties, DRY, top-n-sigma, top-k, typical, top-p, min-p, XTC,
+// (dynamic) temperature. Mirostat takes the place of all those between penalties and temperature.
 struct Sampling {
   float temperature = 0;  // 0: greedy
   std::int32_t top_k = 40;
   float top_p = 0.95F;
   float min_p = 0.05F;
+  float typical_p = 1;
+  float top_n_sigma = -1;
+  float xtc_probability = 0;
+  float xtc_threshold = 0.1F;
+  float dynatemp_range = 0;
+  float dynatemp_exponent = 1;
   std::int32_t penalty_last = 64;
   float penalty_repeat = 1;
   float penalty_frequency = 0;
   float penalty_presence = 0;
+  float dry_multiplier = 0;
+  float dry_base = 1.75F;
+  std::int32_t dry_allowed = 2;
+  std::int32_t dry_last = 1024;  // tokens it looks at
+  std::int32_t mirostat = 0;     // version 1 or 2
+  float mirostat_tau = 5;
+  float mirostat_eta = 0.1F;
   u32 seed = 0;  // of the first prompt; the next has the next
+  std::vector<Bias> biases = {};
+  std::string grammar = {};  // GBNF, from "root"
   template <class A>
   void fields(A& a) {
-    a(temperature, top_k, top_p, min_p, penalty_last, penalty_repeat, penalty_frequency, penalty_presence, seed);
+    a(temperature, top_k, top_p, min_p, typical_p, top_n_sigma, xtc_probability, xtc_threshold, dynatemp_range,
+      dynatemp_exponent);
+    a(penalty_last, penalty_repeat, penalty_frequency, penalty_presence, dry_multiplier, dry_base, dry_allowed,
+      dry_last);
+    a(mirostat, mirostat_tau, mirostat_eta, seed, biases, grammar);
   }
 };
 
 struct Generate {
-  Tokens prefix = {};                // shared by all, decoded once
-  std::vector<Tokens> prompts = {};  // what follows it, one sequence each
-  u32 most = 128;                    // tokens of an answer
-  bool ignore_end = false;           // goes on after the end of turn
+  Tokens prefix = {};                   // of all
+  std::vector<Tokens> prompts = {};     // what follows it, one sequence each
+  u32 most = 128;                       // tokens of an answer
+  bool ignore_end = false;              // goes on after the end of turn
+  std::vector<std::string> stops = {};  // texts that end an answer, which then ends before them
   Sampling sampling = {};
   template <class A>
   void fields(A& a) {
-    a(prefix, prompts, most, ignore_end, sampling);
+    a(prefix, prompts, most, ignore_end, stops, sampling);
   }
 };
 
-enum class Stop : u8 { end, length, context };
+enum class Stop : u8 { end, length, context, word };
 
 struct Generated {
   u32 prompt = 0;

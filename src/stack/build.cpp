@@ -73,7 +73,13 @@ class Builder {
     std::ranges::sort(variants_);
     variants_.erase(std::ranges::unique(variants_).begin(), variants_.end());
     programs_ = lock_.targets;
-    if (request.files.contains("engine/src/engine/worker/CMakeLists.txt")) programs_.emplace_back(kEngine);
+    if (!request.files.contains("engine/src/engine/worker/CMakeLists.txt")) return;
+    programs_.emplace_back(kEngine);
+    const auto devices = [&](const std::string& name) {
+      const Backend* backend = lock_.backend(name);
+      return backend != nullptr && backend->devices;
+    };
+    if (std::ranges::any_of(backends_, devices)) programs_.emplace_back(kDeviceTest);
   }
 
   Result<Built> run() {
@@ -266,8 +272,11 @@ class Builder {
     for (const std::string& name : image->needed) {
       if (name.find('/') != std::string::npos || known(name)) continue;
       fs::path found;
+      std::vector<std::string> folders = image->search;
       for (const char* folder : {"/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/lib",
-                                 "/usr/lib", "/usr/local/lib"}) {
+                                 "/usr/lib", "/usr/local/lib"})
+        folders.emplace_back(folder);
+      for (const std::string& folder : folders) {
         std::error_code error;
         if (found.empty() && fs::is_regular_file(fs::path(folder) / name, error)) found = fs::path(folder) / name;
       }
@@ -316,7 +325,14 @@ class Builder {
     };
     define(lock_.options);
     define(variant.options);
-    for (const std::string& backend : backends_) define(lock_.backend(backend)->options);
+    for (const std::string& name : backends_) {
+      const Backend& backend = *lock_.backend(name);
+      define(backend.options);
+      if (backend.host_flags.empty()) continue;
+      configure.arguments.push_back(
+          fmt::format("-D{}=-Xcompiler={}", backend.host_flags, fmt::join(compile_flags(variant, work, folder), ",")));
+      configure.arguments.push_back(fmt::format("-DCMAKE_CUDA_HOST_COMPILER={}", toolchain_.path("c++").string()));
+    }
     SY_TRY(const Finished configured, stack::run(configure));
     if (configured.status != 0) return failed("cmake", variant.name, configured.output);
 
@@ -364,6 +380,8 @@ class Builder {
         .set("options", texts(variant.options))
         .set("include", variant.include);
     entry.set("self_test", self_test(variant, folder, missing));
+    if (std::ranges::find(programs_, kDeviceTest) != programs_.end())
+      entry.set("devices", devices(variant, folder, entry["self_test"]));
     variants_fact_.push(std::move(entry));
     for (const std::string& program : programs_) {
       SY_TRY(const io::File file, io::File::open(fs::canonical(folder / "bin" / program)));
@@ -431,23 +449,57 @@ class Builder {
     };
     if (!missing.empty()) return not_run(fmt::format("this machine lacks {}", fmt::join(missing, ", ")));
     if (std::ranges::find(programs_, kEngine) == programs_.end()) return not_run("there is no engine in this build");
-    const auto done = stack::run({.arguments = {(folder / "bin" / kEngine).string(), "--self-test"},
+    const Answer answer = known_answer(folder / "bin" / kEngine);
+    if (answer.why.empty()) return json::Value().set("state", "passed").set("digest", answer.digest).set("why", "");
+    add(out_.record.found, "STK005", json::Value().set("variant", variant.name).set("why", answer.why));
+    return json::Value().set("state", "failed").set("digest", "").set("why", answer.why);
+  }
+
+  // [{"state": "passed" | "failed", "name", "description"}], of the devices of this machine that the build can use.
+  json::Value devices(const Variant& variant, const fs::path& folder, const json::Value& cpu) {
+    json::Value out = json::Array{};
+    if (cpu["state"].string() != "passed") return out;
+    const Answer answer = known_answer(folder / "bin" / kDeviceTest);
+    for (std::string_view rest = answer.output; !rest.empty();) {
+      std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+      for (const std::string_view state : {"passed", "failed"}) {
+        const std::string head = fmt::format("device {} ", state);
+        const std::size_t colon = line.find(": ");
+        if (!line.starts_with(head) || colon == std::string_view::npos) continue;
+        out.push(json::Value()
+                     .set("state", state)
+                     .set("name", text::display(line.substr(head.size(), colon - head.size()), 64))
+                     .set("description", text::display(line.substr(colon + 2), 200)));
+      }
+    }
+    if (!answer.why.empty())
+      add(out_.record.found, "STK005",
+          json::Value().set("variant", variant.name).set("why", "on a device: " + answer.why));
+    return out;
+  }
+
+  struct Answer {
+    std::string digest, why;  // why it is no answer; empty when it is
+    std::string output;
+  };
+  static Answer known_answer(const fs::path& program) {
+    const auto done = stack::run({.arguments = {program.string(), "--self-test"},
                                   .environment = {"LC_ALL=C", "OMP_WAIT_POLICY=passive"},
-                                  .folder = folder,
+                                  .folder = program.parent_path(),
                                   .most_output = 64 * 1024,
                                   .seconds = 120});
+    if (!done) return {.digest = {}, .why = done.error().message, .output = {}};
     constexpr std::string_view kLine = "self-test ";
-    const std::size_t at = done ? done->output.find(kLine) : std::string::npos;
-    const std::string answer = at == std::string::npos ? std::string() : done->output.substr(at + kLine.size(), 64);
-    if (done && done->status == 0 && is_sha256(answer))
-      return json::Value().set("state", "passed").set("digest", answer).set("why", "");
-    const std::string why = !done             ? done.error().message
-                            : done->timed_out ? "it didn't end within 120 s"
-                            : done->status > 128
-                                ? fmt::format("it was ended by signal {}", done->status - 128)
-                                : fmt::format("it ended with status {} and no known answer", done->status);
-    add(out_.record.found, "STK005", json::Value().set("variant", variant.name).set("why", why));
-    return json::Value().set("state", "failed").set("digest", "").set("why", why);
+    const std::size_t at = done->output.rfind(kLine);
+    Answer out{.digest = at == std::string::npos ? std::string() : done->output.substr(at + kLine.size(), 64),
+               .why = {},
+               .output = done->output};
+    if (done->status == 0 && is_sha256(out.digest)) return out;
+    out.why = done->timed_out      ? "it didn't end within 120 s"
+              : done->status > 128 ? fmt::format("it was ended by signal {}", done->status - 128)
+                                   : fmt::format("it ended with status {} and no known answer", done->status);
+    return out;
   }
 
   // A second build in another folder, without the compiler cache.

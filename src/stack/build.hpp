@@ -17,6 +17,7 @@
 namespace steelyard::stack {
 
 inline constexpr std::string_view kEngine = "steelyard-engine";
+inline constexpr std::string_view kDeviceTest = "steelyard-device-test";
 inline constexpr u32 kAnalyzer = 1;
 
 struct Request {

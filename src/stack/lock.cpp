@@ -79,8 +79,11 @@ Result<Lock> parse_lock(std::string text, const std::string& name) {
     variant.finish();
   }
   for (toml::Table& backend : root.tables("backend")) {
-    out.backends.push_back(
-        {.name = backend.required_text("name"), .options = backend.texts("options"), .tools = backend.texts("tools")});
+    out.backends.push_back({.name = backend.required_text("name"),
+                            .options = backend.texts("options"),
+                            .tools = backend.texts("tools"),
+                            .host_flags = backend.text("host_flags"),
+                            .devices = backend.flag("devices")});
     backend.finish();
   }
   for (const std::string& one : out.default_variants) {

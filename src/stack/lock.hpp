@@ -24,6 +24,8 @@ struct Backend {
   std::string name;  // "cuda"
   std::vector<std::string> options;
   std::vector<std::string> tools;  // programs that must be there
+  std::string host_flags;          // cmake's variable for flags of nvcc, which gets the compiler's; empty: no nvcc
+  bool devices = false;            // computes on devices, whose known answer has to be tested too
 };
 
 struct Lock {

@@ -90,6 +90,14 @@ Result<Toolchain> find_toolchain(const Environment& environment, const Lock& loc
                     fmt::format("the backend {} needs {}, which is not in PATH; on Debian: apt-get install {}", name,
                                 tool, package_of(tool)));
       out.tools.push_back({tool, ask(path, "--version"), path});
+      if (tool != "nvcc") continue;
+      // What it starts lies beside it.
+      std::error_code error;
+      const fs::path folder = fs::canonical(path, error).parent_path();
+      for (const char* part : {"cudafe++", "ptxas", "fatbinary", "nvlink", "../nvvm/bin/cicc"}) {
+        if (const fs::path beside = folder / part; fs::is_regular_file(beside, error))
+          out.tools.push_back({beside.filename().string(), "", fs::canonical(beside, error)});
+      }
     }
   }
   for (const char* part : {"cc1", "cc1plus", "collect2"}) {

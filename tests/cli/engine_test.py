@@ -6,6 +6,7 @@ On the demo's model (tools/setup model).
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,34 @@ layers = {layer.split(":")[0] for layer in answers[0]["sandbox"]}
 checks.true({"seccomp", "landlock", "no_new_privs", "rlimits"} <= layers, answers[0]["sandbox"])
 seeds = [run("run", MODEL, "--raw", "-p", "Once", "-n", "20", "--temperature", "1.5", "--seed", str(seed), env=env).stdout for seed in (1, 1, 2)]
 checks.true(seeds[0] == seeds[1] != seeds[2], f"seeds: {seeds}")
+
+# Every parameter reaches the sampler: the answer becomes another one, or what it has to be.
+def said(*flags, tokens=16):
+    return run("run", MODEL, "--raw", "-p", "Once upon a time", "-n", str(tokens), *flags, env=env)
+
+
+greedy, hot = said().stdout, said("--temperature", "1.5", "--min-p", "0").stdout
+for flags in (["--repeat-penalty", "5"], ["--frequency-penalty", "50"], ["--presence-penalty", "50"], ["--logit-bias", "28=100"]):
+    checks.true(said(*flags, tokens=40).stdout != said(tokens=40).stdout, f"{flags} changes nothing")
+checks.true(said("--dry-multiplier", "100", "--dry-base", "4", tokens=120).stdout != said(tokens=120).stdout, "--dry-multiplier changes nothing")
+for flags in (["--top-k", "1"], ["--top-p", "0"], ["--min-p", "1"], ["--top-n-sigma", "0.001"]):
+    checks.equal(said("--temperature", "1.5", *flags).stdout, greedy, f"{flags}: only the likeliest is left")
+for flags in (["--typical-p", "0.2"], ["--xtc-probability", "1", "--xtc-threshold", "0.05"], ["--dynatemp-range", "1.4", "--dynatemp-exponent", "3"],
+              ["--mirostat", "1", "--mirostat-tau", "2"], ["--mirostat", "2", "--mirostat-eta", "1"], ["--seed", "9"]):
+    checks.true(said("--temperature", "1.5", "--min-p", "0", *flags).stdout != hot, f"{flags} changes nothing")
+(folder / "digits.gbnf").write_text('root ::= [0-9]{3} "!"\n')
+checks.true(re.fullmatch(r"[0-9]{3}!\n", said("--grammar", folder / "digits.gbnf").stdout), "--grammar")
+(folder / "bad.gbnf").write_text("root ::= (\n")
+done = said("--grammar", folder / "bad.gbnf")
+checks.true(done.returncode == 2 and "grammar can't be read" in done.stderr, f"a bad grammar: {done}")
+word = greedy.split()[3]
+checks.equal(said("--stop", word, "--stop", "nowhere").stdout.rstrip("\n"), greedy[:greedy.index(word)], "--stop")
+done = said("--stop", "")
+checks.true(done.returncode == 2 and "an empty text ends nothing" in done.stderr, f"an empty --stop: {done}")
+for flags, expected in ((["--logit-bias", "28"], "expected TOKEN=BIAS"), (["--logit-bias", "28=nan"], "expected TOKEN=BIAS"),
+                        (["--logit-bias", "99999999=1"], "a token that doesn't exist"), (["--mirostat", "3"], "from 0 to 2")):
+    done = said(*flags)
+    checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done}")
 
 # Refusals.
 bad = folder / "bad.gguf"

@@ -26,11 +26,15 @@ checks = Checks()
 
 
 def answers(path, workers, sequences):
-    with Client(BUILD / "tests/engine_client", built_stack.program("steelyard-engine"), path, workers, 256, sequences) as engine:
+    with Client(BUILD / "tests/engine_client", built_stack.program("steelyard-engine"), path, workers, 576, sequences) as engine:
         tokens = engine.ask("tokenize", text=TEXT)["tokens"]
         prefix = tokens[:60]
         prompts = [tokens[60 + 20 * i : 65 + 23 * i] for i in range(7)]
-        continuations = [prompt[: 1 + i] for i, prompt in enumerate(prompts)]
+        # Families that share more than the prefix, which is decoded once; some are longer than a tile of attention.
+        prompts += [tokens[100 + 50 * (i % 2) :][: 40 + 15 * i] for i in range(4)] + [tokens[100:143]] * 2
+        if path.stem == "Q4_0":
+            prompts.append(tokens[300:780])  # with the prefix, more than a chunk of attention
+        continuations = [prompt[: 1 + i] for i, prompt in enumerate(prompts[:7])] + prompts[7:]
         return (engine.hello["exact"],
                 engine.ask("generate", prefix=prefix, prompts=prompts, most=10)["answers"],
                 engine.ask("generate", prefix=prefix, prompts=prompts, most=10, temperature="0.9", seed=5)["answers"],
@@ -39,7 +43,7 @@ def answers(path, workers, sequences):
 
 with tempfile.TemporaryDirectory() as folder:
     for kind in EXACT + (MORE if everything else []) + (INEXACT if everything else INEXACT[:1]):
-        path = pathlib.Path(folder) / "model.gguf"
+        path = pathlib.Path(folder) / f"{kind}.gguf"
         command = [built_stack.program("llama-quantize"), "--allow-requantize", MODEL, path, kind, "1"]
         subprocess.run(command if kind != "Q4_1" else ["cp", MODEL, path], check=True, capture_output=True)
         if kind in INEXACT:

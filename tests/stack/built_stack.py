@@ -12,7 +12,7 @@ SOURCE = pathlib.Path(os.environ["STEELYARD_SOURCE"])
 STEELYARD = str(pathlib.Path(os.environ["STEELYARD_BUILD"]) / "steelyard")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
 PREFIX = CACHE / "steelyard-test/stack"
-VARIANT = "x86-64-v3"
+VARIANT = os.environ.get("STEELYARD_VARIANT", "x86-64-v3")
 
 
 def program(name):

@@ -48,8 +48,10 @@ class Project {
     request_.lock.variants = {
         {.name = "plain", .machine = "", .cpu = {}, .options = {}, .compile = {}, .include = ""},
         {.name = "alien", .machine = "", .cpu = {"no_such_feature"}, .options = {}, .compile = {}, .include = ""}};
-    request_.lock.backends = {{.name = "cpu", .options = {}, .tools = {}},
-                              {.name = "alien", .options = {}, .tools = {"no-such-compiler"}}};
+    request_.lock.backends = {
+        {.name = "cpu", .options = {}, .tools = {}, .host_flags = "", .devices = false},
+        {.name = "gpu", .options = {"DEVICES=ON"}, .tools = {}, .host_flags = "", .devices = true},
+        {.name = "alien", .options = {}, .tools = {"no-such-compiler"}, .host_flags = "", .devices = false}};
     request_.jobs = 2;
     const Lock archive = upstream_.archive();
     for (std::string Lock::* field :
@@ -62,6 +64,14 @@ class Project {
   void engine(const std::string& body) {
     request_.files["engine/src/engine/worker/main.cpp"] =
         fmt::format("#include <cstdio>\n#include <cstdlib>\nint main() {{ {} }}\n", body);
+  }
+  // The program that tests devices, in builds with the backend "gpu".
+  void device_test(const std::string& body) {
+    request_.backends = {"gpu"};
+    request_.files["engine/src/engine/worker/CMakeLists.txt"] +=
+        "if(DEVICES)\nadd_executable(steelyard-device-test device.cpp)\nendif()\n";
+    request_.files["engine/src/engine/worker/device.cpp"] =
+        fmt::format("#include <cstdio>\nint main() {{ {} }}\n", body);
   }
   Result<Built> build() { return stack::build(request_, machine_, {}); }
   Result<Program> find(std::string_view name) { return program_of(request_.root, name, machine_); }
@@ -144,6 +154,28 @@ TEST(StackBuild, AVariantWithAWrongAnswerIsNotInstalled) {
   }
 }
 
+TEST(StackBuild, DevicesAreTestedWhereThereAreAny) {
+  const std::string answer = fmt::format("std::puts(\"self-test {}\");", kAnswer);
+  for (const auto& [body, states, refusal] :
+       {std::tuple(answer, "", ""),
+        std::tuple("std::puts(\"device passed GPU0: A: B\"); std::puts(\"device failed\"); " + answer,
+                   "passed GPU0 A: B", ""),
+        std::tuple(std::string("std::puts(\"device failed GPU0: A\"); return 1;"), "failed GPU0 A", "STK005 plain")}) {
+    Project project;
+    project.device_test(body);
+    const auto built = project.build();
+    ASSERT_TRUE(built) << built.error().message;
+    EXPECT_TRUE(told(built->record.found).starts_with(refusal)) << told(built->record.found);
+    EXPECT_EQ(built->folder.empty(), *refusal != 0);
+    if (built->folder.empty()) continue;
+    std::string found;
+    for (const json::Value& one : fact(*built, "stack.variants").array()[0]["devices"].array())
+      found += one["state"].string() + " " + one["name"].string() + " " + one["description"].string();
+    EXPECT_EQ(found, states);
+    EXPECT_TRUE(project.find("steelyard-device-test"));
+  }
+}
+
 TEST(StackBuild, AVariantForAnotherProcessorIsBuiltButNotTested) {
   Project project;
   project.request().variants = {"alien"};
@@ -187,7 +219,8 @@ TEST(StackBuild, ToolsAndNamesThatAreNotThereAreNamed) {
   project.request().backends = {"alien"};
   EXPECT_NE(project.build().error().message.find("the backend alien needs no-such-compiler"), std::string::npos);
   project.request().backends = {"none"};
-  EXPECT_NE(project.build().error().message.find("no backend \"none\": expected one of cpu, alien"), std::string::npos);
+  EXPECT_NE(project.build().error().message.find("no backend \"none\": expected one of cpu, gpu, alien"),
+            std::string::npos);
   project.request().backends = {};
   project.request().lock.variants[0].machine = "vax";
   EXPECT_NE(project.build().error().message.find("the variant plain is for vax, this machine is "), std::string::npos);

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "engine/protocol.hpp"
+#include "engine/worker/lanes.hpp"
 
 struct llama_model;
 struct llama_context;
@@ -17,6 +18,7 @@ struct common_chat_templates;
 
 namespace steelyard::engine {
 
+u64 microseconds();  // of a steady clock
 using Tell = std::function<void(u64 done, u64 total)>;
 
 class Model {
@@ -38,7 +40,8 @@ class Model {
   u32 vocabulary() const;
 
  private:
-  void decode_prefix(const Tokens& prefix);
+  void check_tokens(const Tokens& tokens) const;
+  Lanes::Shape lanes_shape() const;
   std::string piece(Token token) const;
 
   std::function<bool()> cancelled_;

@@ -7,7 +7,8 @@
 
 namespace steelyard::engine {
 
-// Prints "self-test <64 hex digits>", the same for every sound build; 0 when all agreed.
+// On the CPU and on every GPU that the program can use: prints "device passed|failed <name>: <description>" for each of
+// those, and "self-test <64 hex digits>", the same for every sound build; 0 when all agreed.
 int self_test();
 
 }  // namespace steelyard::engine
