@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <thread>
 
@@ -39,6 +40,35 @@ Result<std::vector<Item>> share_out(std::vector<std::unique_ptr<Engine>>& engine
   return out;
 }
 
+// Asks only for what isn't known, which is known from then on. `all`: for everything, if anything is unknown.
+template <class Item, class Request, class Items, class Ask>
+Result<std::vector<Item>> known_or_asked(std::optional<Answers>& known, const Request& request, Items Request::* items,
+                                         bool all, const Ask& ask) {
+  if (!known) return ask(request);
+  std::vector<Item> out((request.*items).size());
+  std::vector<u32> missing;
+  for (u32 i = 0; i < out.size(); ++i) {
+    if (auto one = known->find(request, i))
+      out[i] = std::move(*one);
+    else
+      missing.push_back(i);
+  }
+  if (missing.empty()) return out;
+  if (all) {
+    missing.resize(out.size());
+    std::iota(missing.begin(), missing.end(), 0U);
+  }
+  Request rest = request;
+  (rest.*items).clear();
+  for (const u32 i : missing) (rest.*items).push_back((request.*items)[i]);
+  SY_TRY(auto asked, ask(rest));
+  for (std::size_t k = 0; k < missing.size(); ++k) {
+    known->keep(request, missing[k], asked[k]);
+    out[missing[k]] = std::move(asked[k]);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Pool> Pool::start(const Options& options, u32 workers) {
@@ -52,29 +82,41 @@ Result<Pool> Pool::start(const Options& options, u32 workers) {
   return pool;
 }
 
+void Pool::remember(Answers answers) {
+  if (first().loaded().exact) answers_.emplace(std::move(answers));
+}
+
 Result<std::vector<Generated>> Pool::generate(const Generate& request, const Listener& listener) {
-  const auto work = [&](Engine& engine, std::size_t begin, std::size_t end, const Listener& told) {
-    Generate part = request;
-    part.prompts.assign(request.prompts.begin() + static_cast<std::ptrdiff_t>(begin),
-                        request.prompts.begin() + static_cast<std::ptrdiff_t>(end));
-    part.sampling.seed += static_cast<u32>(begin);
-    return engine.generate(part, told);
+  const auto ask = [&](const Generate& asked) {
+    const auto work = [&](Engine& engine, std::size_t begin, std::size_t end, const Listener& told) {
+      Generate part = asked;
+      part.prompts.assign(asked.prompts.begin() + static_cast<std::ptrdiff_t>(begin),
+                          asked.prompts.begin() + static_cast<std::ptrdiff_t>(end));
+      part.sampling.seed += static_cast<u32>(begin);
+      return engine.generate(part, told);
+    };
+    return share_out<Generated>(engines_, asked.prompts.size(), listener, work);
   };
-  SY_TRY(auto answers, share_out<Generated>(engines_, request.prompts.size(), listener, work));
-  for (std::size_t i = 0; i < answers.size(); ++i) answers[i].prompt = static_cast<u32>(i);
-  return answers;
+  // The seed of a prompt follows from its place.
+  const bool by_chance = request.sampling.temperature > 0;
+  SY_TRY(auto out, known_or_asked<Generated>(answers_, request, &Generate::prompts, by_chance, ask));
+  for (std::size_t i = 0; i < out.size(); ++i) out[i].prompt = static_cast<u32>(i);
+  return out;
 }
 
 Result<std::vector<Scored>> Pool::score(const Score& request, const Listener& listener) {
-  const auto work = [&](Engine& engine, std::size_t begin, std::size_t end, const Listener& told) {
-    Score part = request;
-    part.continuations.assign(request.continuations.begin() + static_cast<std::ptrdiff_t>(begin),
-                              request.continuations.begin() + static_cast<std::ptrdiff_t>(end));
-    return engine.score(part, told);
+  const auto ask = [&](const Score& asked) {
+    const auto work = [&](Engine& engine, std::size_t begin, std::size_t end, const Listener& told) {
+      Score part = asked;
+      part.continuations.assign(asked.continuations.begin() + static_cast<std::ptrdiff_t>(begin),
+                                asked.continuations.begin() + static_cast<std::ptrdiff_t>(end));
+      return engine.score(part, told);
+    };
+    return share_out<Scored>(engines_, asked.continuations.size(), listener, work);
   };
-  SY_TRY(auto scores, share_out<Scored>(engines_, request.continuations.size(), listener, work));
-  for (std::size_t i = 0; i < scores.size(); ++i) scores[i].continuation = static_cast<u32>(i);
-  return scores;
+  SY_TRY(auto out, known_or_asked<Scored>(answers_, request, &Score::continuations, false, ask));
+  for (std::size_t i = 0; i < out.size(); ++i) out[i].continuation = static_cast<u32>(i);
+  return out;
 }
 
 }  // namespace steelyard::engine

@@ -1,7 +1,11 @@
 // Pool: the same model in several engines, one thread each, so that requests use all cores and no answer depends on how
-// many there are. Not thread-safe. Tested by tests/cli/engine_test.py.
+// many there are. What was answered before is taken from `answers`, if there are any and the engine is exact. Not
+// thread-safe. Tested by tests/cli/engine_test.py.
 #pragma once
 
+#include <optional>
+
+#include "engine/answers.hpp"
 #include "engine/engine.hpp"
 
 namespace steelyard::engine {
@@ -10,6 +14,9 @@ class Pool {
  public:
   // `workers` engines; the files stay in the page cache and are mapped by all of them.
   static Result<Pool> start(const Options& options, u32 workers);
+  // Used from now on; written by finish().
+  void remember(Answers answers);
+  Result<bool> finish() { return answers_ ? answers_->write() : Result<bool>(true); }
   Engine& first() { return *engines_.front(); }
   const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
 
@@ -19,6 +26,7 @@ class Pool {
 
  private:
   std::vector<std::unique_ptr<Engine>> engines_;
+  std::optional<Answers> answers_;
 };
 
 }  // namespace steelyard::engine
