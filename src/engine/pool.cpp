@@ -52,6 +52,12 @@ Result<Pool> Pool::start(const Options& options, u32 workers) {
   return pool;
 }
 
+Pool Pool::over(std::unique_ptr<Engine> engine) {
+  Pool pool;
+  pool.engines_.push_back(std::move(engine));
+  return pool;
+}
+
 Result<std::vector<Generated>> Pool::generate(const Generate& request, const Listener& listener) {
   const auto work = [&](Engine& engine, std::size_t begin, std::size_t end, const Listener& told) {
     Generate part = request;

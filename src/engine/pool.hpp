@@ -10,6 +10,8 @@ class Pool {
  public:
   // `workers` engines; the files stay in the page cache and are mapped by all of them.
   static Result<Pool> start(const Options& options, u32 workers);
+  // Of one engine that runs already.
+  static Pool over(std::unique_ptr<Engine> engine);
   Engine& first() { return *engines_.front(); }
   const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
 
