@@ -9,10 +9,10 @@ WHOLE = 10**6
 BENCH = "steelyard bench MODEL"
 
 
-def benches_of(evidence, scans):
-    """Bench records of the very files that were scanned."""
+def benches_of(evidence, scans, kind="bench"):
+    """Bench records (or those of another kind) of the very files that were scanned."""
     known = {s["sha256"] for scan in scans for s in scan["statement"]["subjects"]} - {None}
-    return [record for record in evidence.of("bench")
+    return [record for record in evidence.of(kind)
             if record["statement"]["subjects"] and all(s["sha256"] in known for s in record["statement"]["subjects"])]
 
 
@@ -53,16 +53,16 @@ def held(measurement, what, unit, least, most, complete):
     return "met" if inside else "undetermined", text
 
 
-def judge(evidence, metric, part, what, unit, decide, least=None, most=None):
+def judge(evidence, metric, part, what, unit, decide, least=None, most=None, claimed=False):
     scans = evidence.of("scan")
     if not scans:
         return not_scanned()
     benches = benches_of(evidence, scans)
     found = {"unmet": [], "undetermined": [], "met": []}
-    for measurement, cite, record in rows(benches, "measurements"):
+    for measurement, cite, record in rows(benches + (benches_of(evidence, scans, "scores") if claimed else []), "measurements"):
         if measurement["metric"] == metric and all(member(measurement["slice"], key) == value for key, value in part.items()):
             state, text = held(measurement, what, unit, least, most, whole(record))
-            found[state].append((text, cite))
+            found[state].append((text + ", as others claim" if record["statement"]["kind"] == "scores" else text, cite))
     bound = f"at least {decimal(least)} {unit} asked" if least is not None else f"at most {decimal(most)} {unit} asked"
     for state, hits in found.items():
         if hits:
@@ -93,7 +93,7 @@ def memory(params, requirement, evidence):
 
 def quality(params, requirement, evidence):
     return judge(evidence, "quality", {"task": params["task"]}, f'the score of {shown(params["task"])}', "1", f"{BENCH} --task FILE",
-                 least=params["min_percent"] * WHOLE // 100)
+                 least=params["min_percent"] * WHOLE // 100, claimed=params.get("assurance") == "claimed")
 
 
 def damage(params, requirement, evidence):

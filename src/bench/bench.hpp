@@ -8,35 +8,19 @@
 #include <filesystem>
 #include <span>
 
+#include "bench/claims.hpp"
+#include "bench/task.hpp"
 #include "engine/pool.hpp"
 #include "evidence/record.hpp"
 #include "io/file.hpp"
 
 namespace steelyard::bench {
 
-// "prompt" and what is expected, from one line of a task file (docs/tasks.md).
-struct Item {
-  std::string prompt;
-  std::vector<std::string> choices;  // multiple choice by log-likelihood; empty: an answer is generated
-  std::size_t answer = 0;            // index of the right choice
-  std::string checker;               // of a generated answer: exact, contains, regex, json
-  std::string expected;
-};
-
-struct Task {
-  std::string name;
-  std::string sha256;  // of the file
-  std::vector<Item> items;
-};
-
-// A task file: JSON Lines. An Error names the line and what is wrong with it.
-Result<Task> read_task(const std::filesystem::path& path);
-// Whether an answer passes.
-bool passes(std::string_view checker, std::string_view expected, std::string_view answer);
-
 struct Expectation {
   std::string digest;  // by which the requirement finds its measurement
-  std::string prompt, checker, expected;
+  std::string prompt;
+  Checker checker;
+  u32 samples = 0;
 };
 
 // Speed and memory: of one thread. `repeats` counts measured runs; one more warms up.
@@ -44,11 +28,8 @@ Result<std::vector<Measurement>> speed(engine::Engine& engine, u32 repeats, cons
 // Of a task; `most` items at most, the first ones (0: all).
 Result<std::vector<Measurement>> run_task(engine::Pool& pool, const Task& task, std::size_t most,
                                           const engine::Listener& listener);
-// Claims that can be put to the test: "template", "json".
-std::span<const std::string_view> known_claims();
-// "claim.<name>" = {"state": "confirmed" | "refuted" | "undetermined", "why"}.
-Result<Fact> test_claim(engine::Pool& pool, std::string_view claim);
-Result<Measurement> run_expectation(engine::Pool& pool, const Expectation& expectation, u32 samples);
+// Nothing when the answers can't be checked on this machine.
+Result<std::optional<Measurement>> run_expectation(engine::Pool& pool, const Expectation& expectation);
 // Model and reference on windows of a text.
 Result<std::vector<Measurement>> damage(engine::Engine& engine, std::string_view text, u32 window,
                                         const engine::Listener& listener);
@@ -66,7 +47,7 @@ struct Plan {
   std::vector<Task> tasks;
   u32 items = 0;  // of every task; 0: all
   std::vector<Expectation> expectations;
-  std::vector<std::string> claims;
+  std::vector<Claim> claims;
   const io::File* reference = nullptr;
   std::string text;  // on which it is compared
 };

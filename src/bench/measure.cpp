@@ -8,7 +8,6 @@ namespace steelyard::bench {
 namespace {
 
 constexpr u32 kAnalyzer = 1;
-constexpr u32 kSamples = 20;
 constexpr u32 kWindow = 512;
 constexpr u32 kSequences = 8;  // side by side in one worker
 
@@ -75,12 +74,13 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
     }
     for (const Expectation& expectation : plan.expectations) {
       if (tell) tell("expected answers", 0, 0);
-      SY_TRY(Measurement found, run_expectation(pool, expectation, kSamples));
-      measurements.push_back(std::move(found));
+      SY_TRY(auto found, run_expectation(pool, expectation));
+      if (found) measurements.push_back(std::move(*found));
     }
-    for (const std::string& claim : plan.claims) {
-      if (tell) tell("claim " + claim, 0, 0);
-      SY_TRY(Fact found, test_claim(pool, claim));
+    for (const Claim& claim : plan.claims) {
+      const std::string what = "claim " + claim.name;
+      if (tell) tell(what, 0, 0);
+      SY_TRY(Fact found, test_claim(pool, options, claim, listener(what)));
       record.found.facts.push_back(std::move(found));
     }
   }
@@ -94,6 +94,15 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
     record.method.params.set("reference", "sha256:" + io::hash(*plan.reference))
         .set("text", "sha256:" + sha256(plan.text));
     take(measurements, std::move(found));
+  }
+  const auto runs_code = [](const std::optional<Checker>& checker) { return checker && checker->runs_code(); };
+  const bool code = std::ranges::any_of(plan.expectations, &Checker::runs_code, &Expectation::checker) ||
+                    std::ranges::any_of(plan.tasks, [&](const Task& task) {
+                      return std::ranges::any_of(task.items, runs_code, &Item::checker);
+                    });
+  if (code) {
+    auto python = io::File::open(interpreter());
+    if (python) record.method.params.set("interpreter", "sha256:" + io::hash(*python));
   }
   json::Value list = json::Array{};
   for (const std::string& layer : layers.common()) list.push(text::display(layer, 40));

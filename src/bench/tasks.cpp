@@ -1,64 +1,138 @@
-// Task files and expected answers.
-//
-// A task file is JSON Lines: {"prompt", "choices", "answer"} or {"prompt", "checker", "expected"}. Attack resisted: the
-// answer is the model's, so what checks it is bounded: a regular expression sees 1,024 bytes of it at most.
+// Task files, and what a model makes of them. See task.hpp and checker.hpp.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <regex>
+#include <map>
 
 #include "base/json.hpp"
 #include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "bench/bench.hpp"
+#include "bench/code.hpp"
+#include "bench/loaders.hpp"
 #include "bench/statistics.hpp"
 #include "io/file.hpp"
+#include "wire/unpack.hpp"
 
 namespace steelyard::bench {
 namespace {
 
-constexpr std::size_t kMostMatched = 1024;  // of a recursive matcher's stack
-constexpr std::size_t kMostItems = 1'000'000;
-constexpr u32 kAnswer = 256;  // tokens of a generated answer
-constexpr std::string_view kCheckers[] = {"exact", "contains", "regex", "json"};
+using wire::JsonNode;
+using Kind = JsonNode::Kind;
 
-std::string trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
+constexpr std::size_t kMostItems = 1'000'000;
+constexpr u64 kMostBytes = u64{1} << 30;
+constexpr std::size_t kMostDocument = std::size_t{64} << 20;
+constexpr u32 kMostTokens = 4096;  // of a generated answer
+constexpr std::size_t kMostStops = 16;
+
+std::string known_keys(const JsonNode& from, std::initializer_list<std::string_view> keys) {
+  for (const auto& [key, value] : from.members) {
+    if (std::ranges::find(keys, key) == keys.end())
+      return fmt::format("unknown key \"{}\"; expected {}", text::display(key, 64), fmt::join(keys, ", "));
+  }
+  return {};
+}
+
+std::string read_choices(const JsonNode& from, Item& item) {
+  for (const JsonNode& choice : from.find("choices")->items) {
+    if (!choice.is(Kind::text) || choice.text.empty()) return "every choice must be a text that isn't empty";
+    item.choices.push_back(choice.text);
+  }
+  if (item.choices.size() < 2) return "\"choices\" must name at least two";
+  const JsonNode* answer = from.find("answer");
+  const auto index = answer != nullptr && answer->is(Kind::number) ? answer->number.whole() : std::nullopt;
+  if (!index || *index >= item.choices.size()) return "\"answer\" must be the index of a choice";
+  item.answer = static_cast<std::size_t>(*index);
+  return known_keys(from, {"prompt", "choices", "answer"});
 }
 
 // Fills `item`; what is wrong with the line, or nothing.
-std::string read(std::string_view line, Item& item) {
-  const auto value = json::parse(line);
-  if (!value) return value.error().message;
-  if (!(*value)["prompt"].is_string()) return "\"prompt\" must be a text";
-  item.prompt = (*value)["prompt"].string();
-  if (const json::Value* choices = value->find("choices")) {
-    for (const json::Value& choice : choices->array()) {
-      if (!choice.is_string() || choice.string().empty()) return "every choice must be a text that isn't empty";
-      item.choices.push_back(choice.string());
-    }
-    const json::Value* answer = value->find("answer");
-    if (item.choices.size() < 2) return "\"choices\" must name at least two";
-    if (answer == nullptr || !answer->is_integer() || answer->integer() < 0 ||
-        static_cast<std::size_t>(answer->integer()) >= item.choices.size())
-      return "\"answer\" must be the index of a choice";
-    item.answer = static_cast<std::size_t>(answer->integer());
-    return {};
+std::string read(const JsonNode& from, Item& item) {
+  const JsonNode* prompt = from.find("prompt");
+  if (prompt == nullptr || !prompt->is(Kind::text)) return "\"prompt\" must be a text";
+  item.prompt = prompt->text;
+  if (from.find("choices") != nullptr) {
+    item.plain = true;
+    return read_choices(from, item);
   }
-  item.checker = (*value)["checker"].string();
-  item.expected = (*value)["expected"].string();
-  if (std::ranges::find(kCheckers, item.checker) == std::end(kCheckers))
-    return fmt::format("either \"choices\", or \"checker\": one of {}", fmt::join(kCheckers, ", "));
-  if (item.checker == "regex") {
-    try {
-      const std::regex tried(item.expected);
-    } catch (const std::regex_error&) {
-      return "\"expected\" is no regular expression";
-    }
+  const JsonNode none;
+  const JsonNode* expected = from.find("expected");
+  const auto names = Checker::names();
+  if (std::ranges::find(names, from.text_of("checker")) == names.end())
+    return fmt::format("either \"choices\", or \"checker\": one of {}", fmt::join(names, ", "));
+  auto checker = expected != nullptr && expected->is(Kind::text)
+                     ? Checker::read(from.text_of("checker"), expected->text)
+                     : Checker::read(from.text_of("checker"), expected == nullptr ? none : *expected);
+  if (!checker) return fmt::format("\"expected\": {}", checker.error().message);
+  item.checker = std::move(*checker);
+  if (const JsonNode* plain = from.find("plain")) {
+    if (!plain->is(Kind::boolean)) return "\"plain\" must be true or false";
+    item.plain = plain->flag;
   }
-  return {};
+  if (const JsonNode* tokens = from.find("tokens")) {
+    const auto number = tokens->is(Kind::number) ? tokens->number.whole() : std::nullopt;
+    if (!number || *number < 1 || *number > kMostTokens)
+      return fmt::format("\"tokens\" must be a whole number from 1 to {}", kMostTokens);
+    item.tokens = static_cast<u32>(*number);
+  }
+  if (const JsonNode* stop = from.find("stop")) {
+    for (const JsonNode& one : stop->items) {
+      if (!one.is(Kind::text) || one.text.empty()) return "\"stop\" must be a list of texts that aren't empty";
+      item.stop.push_back(one.text);
+    }
+    if (item.stop.empty() || item.stop.size() > kMostStops)
+      return fmt::format("\"stop\" must be a list of 1 to {} texts", kMostStops);
+  }
+  return known_keys(from, {"prompt", "checker", "expected", "plain", "tokens", "stop"});
+}
+
+Result<std::string> unpacked(std::string text, const std::filesystem::path& path) {
+  const auto bytes = std::as_bytes(std::span(text));
+  if (wire::recognise_packing(bytes) != wire::Packing::gzip) return text;
+  const MemorySource packed(bytes);
+  wire::UnpackBudget budget{.fuel = kMostBytes};
+  const wire::Unpacked plain(packed, 0, packed.size(), wire::Packing::gzip, budget);
+  if (plain.ended() != wire::Unpacked::End::complete)
+    return fail(ErrorCode::usage, fmt::format("{}: it can't be unpacked whole", text::display(path.string())));
+  std::string out(static_cast<std::size_t>(plain.size()), '\0');
+  out.resize(plain.read(0, std::as_writable_bytes(std::span(out))));
+  return out;
+}
+
+// One item a line.
+Result<bool> read_lines(std::string_view text, const std::string& shown, Task& task) {
+  const Loader* loader = nullptr;
+  std::size_t number = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const auto wrong = [&](std::string_view why) {
+      return fail(ErrorCode::usage, fmt::format("{}:{}: {}", shown, number, why));
+    };
+    const auto node = wire::read_json(line);
+    if (!node) return wrong(node.error().message);
+    if (task.items.empty()) {
+      loader = loader_of(*node);
+      if (loader != nullptr) task.name = task.data_set = loader->name;
+    }
+    Item item;
+    if (loader == nullptr) {
+      if (const std::string why = read(*node, item); !why.empty()) return wrong(why);
+    } else {
+      if (!loader->recognises(*node)) return wrong(fmt::format("no item of {}, as the first is", loader->name));
+      auto loaded = loader->item(*node);
+      if (!loaded) return wrong(loaded.error().message);
+      item = std::move(*loaded);
+    }
+    if (task.items.size() == kMostItems) return fail(ErrorCode::usage, "a task of more than a million items");
+    task.items.push_back(std::move(item));
+  }
+  if (task.items.empty()) return fail(ErrorCode::usage, fmt::format("{}: no item", shown));
+  return true;
 }
 
 Result<std::string> conversation(engine::Engine& engine, const std::string& prompt) {
@@ -72,15 +146,21 @@ Result<engine::Tokens> tokens_of(engine::Engine& engine, const std::string& prom
   return engine.tokenize({.text = text, .special = !templated, .parse = templated});
 }
 
+// The answer up to the first of the item's stops.
+std::string until_stop(const Item& item, std::string text) {
+  for (const std::string& stop : item.stop) text.resize(std::min(text.find(stop), text.size()));
+  return text;
+}
+
 // The choice whose tokens are the likeliest, in all and per byte.
 struct Picked {
   std::size_t plain = 0;
   std::size_t normalised = 0;
 };
 
-Result<Picked> pick(engine::Pool& pool, const Item& item) {
+Result<Picked> pick(engine::Pool& pool, const std::string& prompt, const Item& item) {
   engine::Engine& engine = pool.first();
-  SY_TRY(engine::Tokens prefix, engine.tokenize({.text = item.prompt, .special = true, .parse = false}));
+  SY_TRY(engine::Tokens prefix, engine.tokenize({.text = prompt, .special = true, .parse = false}));
   engine::Score request{.prefix = std::move(prefix), .continuations = {}};
   for (const std::string& choice : item.choices) {
     SY_TRY(engine::Tokens tokens, engine.tokenize({.text = choice, .special = false, .parse = false}));
@@ -99,70 +179,104 @@ Result<Picked> pick(engine::Pool& pool, const Item& item) {
   return out;
 }
 
-}  // namespace
-
-bool passes(std::string_view checker, std::string_view expected, std::string_view answer) {
-  if (checker == "exact") return trimmed(answer) == trimmed(expected);
-  if (checker == "contains") return answer.find(expected) != std::string_view::npos;
-  if (checker == "json") return json::parse(trimmed(answer)).has_value();
-  try {
-    return std::regex_search(std::string(answer.substr(0, kMostMatched)), std::regex(std::string(expected)));
-  } catch (const std::regex_error&) {
-    return false;
+// Answers of the items at `which`, all of which have as many tokens at most.
+Result<u64> ask(engine::Pool& pool, const Task& task, const std::vector<std::size_t>& which,
+                const engine::Listener& listener) {
+  engine::Engine& engine = pool.first();
+  engine::Generate request{.most = task.items[which.front()].tokens};
+  if (task.shots > 0) {
+    SY_TRY(request.prefix, engine.tokenize({.text = task.examples, .special = true, .parse = false}));
   }
+  for (const std::size_t i : which) {
+    const Item& item = task.items[i];
+    auto tokens = task.shots > 0 ? engine.tokenize({.text = item.question, .special = false, .parse = false})
+                  : item.plain   ? engine.tokenize({.text = item.prompt, .special = true, .parse = false})
+                                 : tokens_of(engine, item.prompt);
+    if (!tokens) return std::unexpected(tokens.error());
+    request.prompts.push_back(std::move(*tokens));
+  }
+  SY_TRY(const auto answers, pool.generate(request, listener));
+  u64 right = 0;
+  for (std::size_t k = 0; k < which.size(); ++k) {
+    const Item& item = task.items[which[k]];
+    const Outcome outcome = item.checker->check(until_stop(item, answers[k].text));
+    if (outcome == Outcome::undetermined)
+      return fail(ErrorCode::resource, fmt::format("item {} of {} couldn't be checked: {}", which[k] + 1,
+                                                   text::display(task.name), no_code()));
+    right += outcome == Outcome::passed ? 1U : 0U;
+  }
+  return right;
 }
 
+}  // namespace
+
 Result<Task> read_task(const std::filesystem::path& path) {
-  SY_TRY(const std::string text, io::read_text(path, u64{1} << 30));
-  Task task{path.stem().string(), sha256(text), {}};
-  std::size_t number = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    Item item;
-    if (const std::string wrong = read(line, item); !wrong.empty())
-      return fail(ErrorCode::usage, fmt::format("{}:{}: {}", text::display(path.string()), number, wrong));
-    if (task.items.size() == kMostItems) return fail(ErrorCode::usage, "a task of more than a million items");
-    task.items.push_back(std::move(item));
+  SY_TRY(std::string content, io::read_text(path, kMostBytes));
+  Task task;
+  task.name = path.stem().string();
+  task.sha256 = sha256(content);
+  SY_TRY(const std::string text, unpacked(std::move(content), path));
+  const std::string shown = text::display(path.string());
+  // A document of its own goes over several lines, or is the only one.
+  const auto document = wire::read_json(text, {.bytes = kMostDocument, .values = kMostItems});
+  if (document && is_bbh(*document)) {
+    auto items = bbh_items(*document);
+    if (!items) return fail(ErrorCode::usage, fmt::format("{}: {}", shown, items.error().message));
+    task.items = std::move(*items);
+    task.data_set = "bbh";
+    task.name = "bbh_" + task.name;
+    return task;
   }
-  if (task.items.empty()) return fail(ErrorCode::usage, fmt::format("{}: no item", text::display(path.string())));
+  SY_CHECK(read_lines(text, shown, task));
+  return task;
+}
+
+Result<Task> with_shots(Task task, u32 shots) {
+  if (shots == 0) return task;
+  if (task.items.size() <= shots)
+    return fail(ErrorCode::usage, fmt::format("{} has {} items: no more than worked examples are asked for",
+                                              text::display(task.name), task.items.size()));
+  if (std::ranges::any_of(task.items, [](const Item& item) { return item.question.empty(); }))
+    return fail(ErrorCode::usage,
+                fmt::format("{} has no worked examples: --shots is for data sets that have", text::display(task.name)));
+  for (u32 i = 0; i < shots; ++i) task.examples += task.items[i].question + task.items[i].solution + "\n\n";
+  task.items.erase(task.items.begin(), task.items.begin() + shots);
+  task.shots = shots;
   return task;
 }
 
 Result<std::vector<Measurement>> run_task(engine::Pool& pool, const Task& task, std::size_t most,
                                           const engine::Listener& listener) {
   const std::size_t count = most == 0 ? task.items.size() : std::min(most, task.items.size());
+  const auto runs_code = [](const Item& item) { return item.checker && item.checker->runs_code(); };
+  if (std::ranges::any_of(task.items, runs_code)) {
+    if (const std::string why = no_code(); !why.empty())
+      return fail(ErrorCode::resource, fmt::format("{} runs code: {}", text::display(task.name), why));
+  }
   u64 right = 0, normalised = 0, chosen = 0;
-  std::vector<std::size_t> generated;
-  engine::Generate request{.prefix = {}, .prompts = {}, .most = kAnswer, .ignore_end = false, .sampling = {}};
+  std::map<u32, std::vector<std::size_t>> generated;  // by how long an answer may be
   for (std::size_t i = 0; i < count; ++i) {
     const Item& item = task.items[i];
     if (item.choices.empty()) {
-      SY_TRY(engine::Tokens tokens, tokens_of(pool.first(), item.prompt));
-      request.prompts.push_back(std::move(tokens));
-      generated.push_back(i);
+      generated[item.tokens].push_back(i);
       continue;
     }
-    SY_TRY(const Picked picked, pick(pool, item));
+    SY_TRY(const Picked picked, pick(pool, task.examples + item.prompt, item));
     right += picked.plain == item.answer ? 1U : 0U;
     normalised += picked.normalised == item.answer ? 1U : 0U;
     ++chosen;
     if (listener) listener(i + 1, count);
   }
-  if (!generated.empty()) {
-    SY_TRY(const auto answers, pool.generate(request, listener));
-    for (std::size_t k = 0; k < generated.size(); ++k) {
-      const Item& item = task.items[generated[k]];
-      right += passes(item.checker, item.expected, answers[k].text) ? 1U : 0U;
-    }
+  for (const auto& [tokens, which] : generated) {
+    SY_TRY(const u64 passed, ask(pool, task, which, listener));
+    right += passed;
   }
-  const json::Value slice = json::Value()
-                                .set("task", task.name)
-                                .set("sha256", task.sha256)
-                                .set("items", count == task.items.size() ? "all" : "the first");
+  json::Value slice = json::Value()
+                          .set("task", task.name)
+                          .set("sha256", task.sha256)
+                          .set("items", count == task.items.size() ? "all" : "the first");
+  if (!task.data_set.empty()) slice.set("data_set", task.data_set);
+  if (task.shots > 0) slice.set("shots", std::to_string(task.shots));
   std::vector<Measurement> out;
   Measurement score = share(right, count);
   score.metric = "quality";
@@ -177,15 +291,19 @@ Result<std::vector<Measurement>> run_task(engine::Pool& pool, const Task& task, 
   return out;
 }
 
-Result<Measurement> run_expectation(engine::Pool& pool, const Expectation& expectation, u32 samples) {
-  engine::Generate request{.prefix = {}, .prompts = {}, .most = kAnswer, .ignore_end = false, .sampling = {}};
+Result<std::optional<Measurement>> run_expectation(engine::Pool& pool, const Expectation& expectation) {
+  engine::Generate request{.most = kAnswerTokens};
   request.sampling.temperature = 0.8F;
   SY_TRY(request.prefix, tokens_of(pool.first(), expectation.prompt));
-  request.prompts.assign(samples, {});
+  request.prompts.assign(expectation.samples, {});
   SY_TRY(const auto answers, pool.generate(request));
   u64 right = 0;
-  for (const auto& answer : answers) right += passes(expectation.checker, expectation.expected, answer.text) ? 1U : 0U;
-  Measurement out = share(right, samples);
+  for (const auto& answer : answers) {
+    const Outcome outcome = expectation.checker.check(answer.text);
+    if (outcome == Outcome::undetermined) return std::nullopt;
+    right += outcome == Outcome::passed ? 1U : 0U;
+  }
+  Measurement out = share(right, expectation.samples);
   out.metric = "pass_rate";
   out.slice = json::Value().set("expect", expectation.digest);
   return out;

@@ -1,20 +1,25 @@
 // steelyard bench: measures the model and reports the measurements as a record.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <thread>
 
 #include "base/text.hpp"
+#include "bench/import.hpp"
 #include "cli/engines.hpp"
 
 namespace steelyard::cli {
 namespace {
 
 constexpr Flag kFlags[] = {
-    {"--task", "FILE", "run this task file (JSON Lines; docs/tasks.md)", "", true},
+    {"--task", "FILE", "run this task file or public data set (docs/tasks.md)", "", true},
     {"--items", "N", "of every task only the first N items", ""},
+    {"--shots", "N", "the first N items of every data set become worked examples before each prompt", ""},
+    {"--import", "FILE", "keep the scores of this results file of lm-evaluation-harness, as claimed", "", true},
     {"--expect", "FILE", "ask what the [[expect]] tables of this require.toml ask", ""},
-    {"--claims", "", "test what is claimed of every chat model: that its template fits, that it answers in JSON", ""},
+    {"--claims", "", "test what the model's own files claim (docs/tasks.md)", ""},
+    {"--claim", "NAME", "test this claim: template, json, tools, languages or context", "", true},
     {"--reference", "FILE", "the same model in a better precision: what did quantization change? Needs --text", ""},
     {"--text", "FILE", "text on which model and reference are compared", ""},
     {"--repeats", "N", "measured runs of each speed (default: 5)", ""},
@@ -29,11 +34,38 @@ constexpr Flag kFlags[] = {
     kProgress,
 };
 
+// What others measured, by their files. Nothing is run.
+Result<int> import(Session& session) {
+  const Arguments& arguments = session.arguments();
+  const std::string& name = arguments.positional.front();
+  for (const char* flag :
+       {"task", "expect", "claims", "claim", "reference", "text", "no-speed", "repeats", "items", "shots"}) {
+    if (arguments.has(flag))
+      return fail(ErrorCode::usage, fmt::format("--import and --{} don't go together: nothing is run", flag));
+  }
+  SY_TRY(const Scanned model, scanned(session, name, "taken"));
+  report::Report report = session.report("bench", name);
+  for (const std::string& file : arguments.all("import")) {
+    SY_TRY(const std::string text, io::read_text(file));
+    const auto& subject = model.scan.subjects.front();
+    auto record = bench::import_scores(text, {"weights", subject.path, model.sha256, subject.bytes});
+    if (!record) return fail(record.error().code, fmt::format("{}: {}", text::display(file), record.error().message));
+    record->run.at = format_time(session.environment().now());
+    session.keep(*record);
+    report.records.push_back(std::move(*record));
+    report.origins.emplace_back();
+  }
+  report.fail_on.reset();
+  report.exit = kClean;
+  return session.deliver(std::move(report));
+}
+
 Result<int> measure(Session& session) {
   const Arguments& arguments = session.arguments();
   const std::string& name = arguments.positional.front();
   SY_TRY(const u32 repeats, number<u32>(arguments, "repeats", 5, 1, 1000));
   SY_TRY(const u32 items, number<u32>(arguments, "items", 0, 1, 1'000'000));
+  SY_TRY(const u32 shots, number<u32>(arguments, "shots", 0, 0, 100));
   SY_TRY(const u32 context, number<u32>(arguments, "context", 2048, 64, 1'000'000));
   SY_TRY(const u32 workers, number<u32>(arguments, "jobs", std::max(1U, std::thread::hardware_concurrency()), 1, 256));
   bench::Plan plan;
@@ -42,7 +74,8 @@ Result<int> measure(Session& session) {
   plan.repeats = arguments.has("no-speed") ? 0 : repeats;
   plan.items = items;
   for (const std::string& file : arguments.all("task")) {
-    SY_TRY(bench::Task task, bench::read_task(file));
+    SY_TRY(bench::Task read, bench::read_task(file));
+    SY_TRY(bench::Task task, bench::with_shots(std::move(read), shots));
     plan.tasks.push_back(std::move(task));
   }
   if (arguments.has("expect")) {
@@ -52,7 +85,13 @@ Result<int> measure(Session& session) {
     if (plan.expectations.empty())
       return fail(ErrorCode::usage, fmt::format("{}: no [[expect]] in it", text::display(arguments.value("expect"))));
   }
-  if (arguments.has("claims")) plan.claims.assign(bench::known_claims().begin(), bench::known_claims().end());
+  std::vector<std::string> claims = arguments.all("claim");
+  for (const std::string& claim : claims) {
+    const auto known = bench::known_claims();
+    if (std::ranges::find(known, claim) == known.end())
+      return fail(ErrorCode::usage, fmt::format("--claim is \"{}\"; expected one of {}", text::display(claim, 64),
+                                                fmt::join(known, ", ")));
+  }
   if (arguments.has("reference") != arguments.has("text"))
     return fail(ErrorCode::usage, "--reference and --text go together");
   std::optional<io::File> reference;
@@ -63,6 +102,12 @@ Result<int> measure(Session& session) {
     plan.reference = &*reference;
   }
   SY_TRY(const Cleared model, clear(session, name));
+  if (arguments.has("claims")) {
+    for (std::string& made : claims_made(model.scan)) {
+      if (std::ranges::find(claims, made) == claims.end()) claims.push_back(std::move(made));
+    }
+  }
+  plan.claims = claims_of(model.scan, claims);
   SY_TRY(evidence::Record record, run_plan(session, model, plan));
   report::Report report = session.report("bench", name);
   report.records.push_back(std::move(record));
@@ -73,7 +118,7 @@ Result<int> measure(Session& session) {
 }
 
 int run(Session& session) {
-  const Result<int> exit = measure(session);
+  const Result<int> exit = session.arguments().has("import") ? import(session) : measure(session);
   return exit ? *exit : session.failed(exit.error());
 }
 
@@ -85,7 +130,8 @@ const Command bench_command{"bench",
                             "MODEL",
                             "The model is scanned first and run in a sandbox by the controlled runtime.\n\nExamples:\n"
                             "  steelyard bench model.gguf\n"
-                            "  steelyard bench model.gguf --task hellaswag.jsonl --items 200\n"
+                            "  steelyard bench model.gguf --task gsm8k/test.jsonl --shots 5 --items 200\n"
+                            "  steelyard bench model.gguf --import results_2026-11-26.json\n"
                             "  steelyard bench model-q4.gguf --reference model-f16.gguf --text book.txt",
                             kFlags,
                             run,

@@ -4,9 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
-#include "base/sha256.hpp"
 #include "base/text.hpp"
+#include "policy/expectation.hpp"
 #include "stack/build.hpp"
 
 namespace steelyard::cli {
@@ -75,11 +76,41 @@ std::vector<bench::Expectation> expectations_of(const policy::Requirements& requ
   std::vector<bench::Expectation> out;
   for (const policy::Requirement& item : requirements.items) {
     if (item.kind != "expect") continue;
-    json::Value asked = json::Object{};
-    for (const char* key : {"prompt", "checker", "expected"}) asked.set(key, item.params[key]);
-    out.push_back({sha256(json::canonical(asked)), item.params["prompt"].string(), item.params["checker"].string(),
-                   item.params["expected"].string()});
+    // Read once already, when the requirements were.
+    auto checker = bench::Checker::read(item.params["checker"].string(), item.params["expected"].string());
+    if (checker)
+      out.push_back({policy::expectation_digest(item.params), item.params["prompt"].string(), std::move(*checker),
+                     policy::expectation_samples(item.params)});
   }
+  return out;
+}
+
+std::vector<bench::Claim> claims_of(const evidence::Record& scan, const std::vector<std::string>& names) {
+  std::vector<bench::Claim> out;
+  for (const std::string& name : names) {
+    bench::Claim claim{name};
+    const Fact* languages = scan.found.fact("identity.languages");
+    for (const json::Value& one : languages == nullptr ? json::Array{} : languages->value.array())
+      claim.languages.push_back(one.string());
+    const Fact* context = scan.found.fact("model.context_length");
+    if (context != nullptr && context->value.integer() > 0)
+      claim.context = static_cast<u32>(std::min<i64>(context->value.integer(), std::numeric_limits<u32>::max()));
+    out.push_back(std::move(claim));
+  }
+  return out;
+}
+
+std::vector<std::string> claims_made(const evidence::Record& scan) {
+  std::vector<std::string> out = {"template", "json"};
+  const auto said = [&](std::string_view key) { return scan.found.fact(key) != nullptr; };
+  if (const Fact* tags = scan.found.fact("identity.tags")) {
+    const auto tools = [](const json::Value& tag) {
+      return tag.string() == "tool-use" || tag.string() == "tool-calling" || tag.string() == "function-calling";
+    };
+    if (std::ranges::any_of(tags->value.array(), tools)) out.emplace_back("tools");
+  }
+  if (said("identity.languages")) out.emplace_back("languages");
+  if (said("model.context_length")) out.emplace_back("context");
   return out;
 }
 

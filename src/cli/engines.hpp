@@ -41,6 +41,10 @@ Result<Cleared> clear(Session& session, const std::string& name);
 
 // Those that the requirements' [[expect]] tables ask for.
 std::vector<bench::Expectation> expectations_of(const policy::Requirements& requirements);
+// These claims, with what the scan says is claimed: languages and context.
+std::vector<bench::Claim> claims_of(const evidence::Record& scan, const std::vector<std::string>& names);
+// The names of those that this model's own files make; of every chat model: that its template fits, JSON.
+std::vector<std::string> claims_made(const evidence::Record& scan);
 // Fills in what the plan needs of the model, measures, and keeps the record for later verdicts.
 Result<evidence::Record> run_plan(Session& session, const Cleared& model, bench::Plan plan);
 

@@ -57,10 +57,12 @@ Result<bool> run_model(Session& session, vet::Request& request) {
   bench::Plan plan;
   plan.workers = std::max(1U, std::thread::hardware_concurrency());
   plan.expectations = expectations_of(request.requirements);
+  std::vector<std::string> claims;
   for (const policy::Requirement& item : request.requirements.items) {
     for (const json::Value& claim : item.kind == "claim" ? item.params["claims"].array() : json::Array{})
-      plan.claims.push_back(claim.string());
+      claims.push_back(claim.string());
   }
+  plan.claims = claims_of(cleared->scan, claims);
   auto record = run_plan(session, *cleared, std::move(plan));
   if (!record) {
     session.warn({"the model was not measured: " + record.error().message});

@@ -82,6 +82,12 @@ Result<Pool> Pool::start(const Options& options, u32 workers) {
   return pool;
 }
 
+Pool Pool::over(std::unique_ptr<Engine> engine) {
+  Pool pool;
+  pool.engines_.push_back(std::move(engine));
+  return pool;
+}
+
 void Pool::remember(Answers answers) {
   if (first().loaded().exact) answers_.emplace(std::move(answers));
 }

@@ -17,6 +17,8 @@ class Pool {
   // Used from now on; written by finish().
   void remember(Answers answers);
   Result<bool> finish() { return answers_ ? answers_->write() : Result<bool>(true); }
+  // Of one engine that runs already.
+  static Pool over(std::unique_ptr<Engine> engine);
   Engine& first() { return *engines_.front(); }
   const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
 

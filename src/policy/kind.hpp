@@ -24,6 +24,8 @@ struct Kind {
   std::string_view evidence;  // kind of record it reads: "scan", "host", "context"
   // Pure. Fills state, because, decide (and scenarios, mitigations).
   Ruling (*evaluate)(const Requirement& requirement, const Inputs& inputs);
+  // What is wrong with parameters that are fine one by one, or nothing. Beginning with the name of the one it is about.
+  std::string (*fault)(const json::Value& params) = nullptr;
 };
 
 std::span<const Kind* const> kinds();  // by name

@@ -86,14 +86,14 @@ std::string bound(const Ask& ask) {
 
 }  // namespace
 
-std::vector<Item> benches_of(const Inputs& inputs, const std::vector<Item>& scans) {
+std::vector<Item> benches_of(const Inputs& inputs, const std::vector<Item>& scans, std::string_view kind) {
   std::vector<std::string_view> known;
   for (const Item& scan : scans) {
     for (const auto& subject : scan.record->subjects) {
       if (!subject.sha256.empty()) known.push_back(subject.sha256);
     }
   }
-  std::vector<Item> benches = records_of(inputs, "bench");
+  std::vector<Item> benches = records_of(inputs, kind);
   std::erase_if(benches, [&](const Item& bench) {
     return bench.record->subjects.empty() || !std::ranges::all_of(bench.record->subjects, [&](const auto& subject) {
              return std::ranges::find(known, subject.sha256) != known.end();
@@ -106,12 +106,17 @@ Ruling judge(const Inputs& inputs, const Ask& ask) {
   const auto scans = records_of(inputs, "scan");
   if (scans.empty()) return not_scanned();
   const auto benches = benches_of(inputs, scans);
+  auto all = benches;
+  if (ask.claimed) {
+    for (Item& item : benches_of(inputs, scans, "scores")) all.push_back(std::move(item));
+  }
   std::vector<std::string> texts[3], cites[3];
-  for (const Item& bench : benches) {
+  for (const Item& bench : all) {
     const auto& measurements = bench.record->found.measurements;
     for (std::size_t i = 0; i < measurements.size(); ++i) {
       if (!matches(measurements[i], ask)) continue;
       Held held = hold(measurements[i], ask, bench.record->status == evidence::Status::complete);
+      if (bench.record->kind == "scores") held.text += ", as others claim";
       const auto state = static_cast<std::size_t>(held.state);
       texts[state].push_back(std::move(held.text));
       cites[state].push_back(bench.cite("measurements", i));

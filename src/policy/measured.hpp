@@ -19,11 +19,12 @@ struct Ask {
   std::string_view unit;               // of the measurement, as it has to be: "token/s"
   std::optional<i64> least;            // in millionths of the unit
   std::optional<i64> most;
-  std::string decide;  // the command that would measure it
+  std::string decide;    // the command that would measure it
+  bool claimed = false;  // what others measured counts too: records of kind "scores"
 };
 
-// The records of kind "bench" that measured the files which the scans examined.
-std::vector<Item> benches_of(const Inputs& inputs, const std::vector<Item>& scans);
+// The records of kind "bench" (or another) that measured the files which the scans examined.
+std::vector<Item> benches_of(const Inputs& inputs, const std::vector<Item>& scans, std::string_view kind = "bench");
 Ruling judge(const Inputs& inputs, const Ask& ask);
 inline constexpr std::string_view kBench = "steelyard bench MODEL";
 

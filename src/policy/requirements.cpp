@@ -104,11 +104,13 @@ Requirement read(toml::Table& table, std::string kind_name = {}) {
     if (table.has("kind")) table.error("kind", kind_fault(item.kind));
     return item;
   }
+  bool good = true;
   for (const Param& param : kind->params) {
     const std::string key(param.name);
     const toml::Node* node = table.take(key);
     if (!node) {
       if (param.required) table.error(key, fmt::format("{} is required: {}", key, param.meaning));
+      good = good && !param.required;
       continue;
     }
     json::Value value = toml::to_json(*node);
@@ -117,7 +119,10 @@ Requirement read(toml::Table& table, std::string kind_name = {}) {
         written ? fault(param, value) : fmt::format("{} may not be a date or a decimal number", key);
     if (!message.empty()) table.error(key, message);
     item.params.set(key, std::move(value));
+    good = good && message.empty();
   }
+  if (const std::string message = good && kind->fault != nullptr ? kind->fault(item.params) : ""; !message.empty())
+    table.error(message.substr(0, message.find(':')), message);
   table.finish();
   return item;
 }
@@ -146,7 +151,9 @@ std::string read(const json::Value& from, Requirement& item) {
     if (std::string message = fault(param, *value); !message.empty()) return message;
     item.params.set(known.back(), *value);
   }
-  return unknown_key(from["params"], known);
+  if (std::string message = unknown_key(from["params"], known); !message.empty()) return message;
+  const Kind* kind = find_kind(item.kind);
+  return kind->fault == nullptr ? "" : kind->fault(item.params);
 }
 
 }  // namespace

@@ -76,6 +76,11 @@ Result<Outcome> vet(const Request& request, const scan::Services& services) {
   std::vector<evidence::Record> measured = request.measured;
   if (measured.empty() && services.store != nullptr && outcome.records.front().subjects.size() == 1)
     measured = services.store->about("bench", outcome.records.front().subjects.front().sha256, kMostMeasured);
+  if (services.store != nullptr && outcome.records.front().subjects.size() == 1) {
+    for (auto& claimed :
+         services.store->about("scores", outcome.records.front().subjects.front().sha256, kMostMeasured))
+      measured.push_back(std::move(claimed));
+  }
   outcome.records.insert(outcome.records.end(), measured.begin(), measured.end());
   for (std::size_t i = 0; i < request.contexts.size(); ++i) {
     std::vector<evidence::Record> records = {outcome.records[0], outcome.records[1], outcome.records[2 + i]};

@@ -110,7 +110,7 @@ JsonPull::Token JsonPull::number(char first) {
     if (!digit(look())) return false;
     while (digit(look())) {
       const int c = take();
-      if (content_.size() < kKept) content_ += static_cast<char>(c);
+      if (content_.size() < keep_) content_ += static_cast<char>(c);
     }
     return true;
   };
@@ -149,7 +149,7 @@ void JsonPull::ordinary() {
     while (length < window.size() && window[length] >= 0x20 && window[length] != '"' && window[length] != '\\')
       ++length;
     if (length == 0) return;
-    const std::size_t kept = std::min(length, kKept - content_.size());
+    const std::size_t kept = std::min(length, keep_ - content_.size());
     content_.append(window.substr(0, kept));
     cut_ = cut_ || kept < length;
     in_.skip(length, "JSON");
@@ -157,7 +157,7 @@ void JsonPull::ordinary() {
 }
 
 void JsonPull::put(char c) {
-  if (content_.size() < kKept) {
+  if (content_.size() < keep_) {
     content_ += c;
   } else {
     cut_ = true;

@@ -21,11 +21,13 @@ class JsonPull {
 
   enum class Dialect { strict, python };
 
-  explicit JsonPull(Cursor& in, Dialect dialect = Dialect::strict) : in_(in), dialect_(dialect) {}
+  // `keep`: bytes of one token that content() holds at most.
+  explicit JsonPull(Cursor& in, Dialect dialect = Dialect::strict, std::size_t keep = kKept)
+      : in_(in), dialect_(dialect), keep_(keep) {}
 
   // The next token. After the outermost value: spaces, then `end`.
   Token next();
-  // Of a key or text: the decoded characters, cut to kKept bytes. Of a number: its characters.
+  // Of a key or text: the decoded characters, cut to `keep` bytes. Of a number: its characters.
   const std::string& content() const { return content_; }
   // Whether content() was cut.
   bool cut() const { return cut_; }
@@ -56,6 +58,7 @@ class JsonPull {
 
   Cursor& in_;
   Dialect dialect_;
+  std::size_t keep_;
   std::string stack_;  // '{' or '[' for each open container
   enum class Expect { value, first_key, key, after_value, first_item, done } expect_ = Expect::value;
   std::string content_;

@@ -79,11 +79,35 @@ checks.equal([values["damage", score] for score in ("top_agreement", "kl", "perp
 checks.true(1 < values["perplexity", None] < 1000, values)
 
 # Claims are tested, and what was found decides.
-claims = report("bench", MODEL, "--claims", "--no-speed", env=env, timeout=900)[0]["records"][0]["statement"]["facts"]
+brief = folder / "brief.gguf"  # the same model, which claims a context that is soon tried
+content = MODEL.read_bytes()
+key = b"llama.context_length" + (4).to_bytes(4, "little")
+brief.write_bytes(content.replace(key + (8192).to_bytes(4, "little"), key + (2048).to_bytes(4, "little")))
+claims = report("bench", brief, "--claims", "--no-speed", env=env, timeout=900)[0]["records"][0]["statement"]["facts"]
 states = {f["key"]: f["value"]["state"] for f in claims if f["key"].startswith("claim.")}
-checks.true(set(states) == {"claim.template", "claim.json"} and set(states.values()) <= {"confirmed", "refuted", "undetermined"}, states)
+checks.equal(set(states), {"claim.template", "claim.json", "claim.languages", "claim.context"}, "what this model claims")
+checks.true(set(states.values()) <= {"confirmed", "refuted", "undetermined"}, states)
+checks.equal(states["claim.languages"], "confirmed", "English")
 
-for flags, expected in ((["--no-speed"], "nothing to measure"), (["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--repeats", "0"], "--repeats is \"0\"; expected"),
+# What others measured is a claim: it counts where claims do.
+results = folder / "results.json"
+results.write_text(json.dumps({"results": {"arc_easy": {"alias": "arc_easy", "acc,none": 0.6, "acc_stderr,none": 0.01}}, "configs": {}, "model_name": "org/model"}))
+imported = report("bench", MODEL, "--import", results, env=env, timeout=900)[0]["records"][0]["statement"]
+checks.equal((imported["kind"], imported["facts"][0]["assurance"]), ("scores", "claimed"), "as what it is kept")
+for assurance, expected in (("verified", "undetermined"), ("claimed", "met")):
+    require.write_text(f'''schema = "steelyard/require/1"
+name = "mine"
+[[require]]
+id = "science"
+kind = "quality"
+task = "arc_easy"
+min_percent = 50
+assurance = "{assurance}"
+''')
+    document, _ = report("vet", MODEL, "-c", "offline-chat", "--require", require, env=env, timeout=900)
+    checks.equal(document["verdicts"][0]["verdict"]["rulings"][0]["state"], expected, f"with assurance {assurance}")
+
+for flags, expected in ((["--no-speed"], "nothing to measure"), (["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--import", task], "no results"), (["--import", task, "--task", task], "don't go together"), (["--repeats", "0"], "--repeats is \"0\"; expected"),
                         (["--expect", SOURCE / "data/profiles/business.toml"], "no [[expect]]")):
     done = run("bench", MODEL, *flags, env=env, timeout=900)
     checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done.returncode} {done.stderr}")

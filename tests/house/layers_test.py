@@ -15,7 +15,7 @@ LAYERS = {
 # Headers that only one wrapper may include.
 PRIVATE = {"toml++/toml.h": {"src/wire/toml.cpp"}, "simdjson.h": {"src/base/json_parse.cpp"},
            "CLI/CLI.hpp": {"src/cli/parse.cpp"}, "openssl/evp.h": {"src/base/sha256.cpp"},
-           "yaml.h": {"src/wire/yaml.cpp"},
+           "yaml.h": {"src/wire/yaml.cpp"}, "re2/re2.h": {"src/base/pattern.cpp"},
            **{header: {"src/wire/decoder.cpp"} for header in ("zlib.h", "bzlib.h", "lzma.h", "lz4frame.h", "zstd.h")}}
 LONGEST = 800
 

@@ -28,7 +28,7 @@ FORMATS = ["GGUF v3", "gguf", "SafeTensors", "pickle", 3, "İgguf"]
 CHECKS = ["model_permissions", "server_exposure", "server_privilege", "secrets", "isolation"]
 TIMES = ["2026-11-24T10:12:28Z", "2026-11-01T00:00:00Z", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "yesterday",
          "0000-02-29T00:00:00Z", "2025-02-29T00:00:00Z", "2026-11-24T10:12:60Z", "9999-12-31T23:59:59Z", ""]
-CLAIMS = ["template", "json"]
+CLAIMS = ["template", "json", "tools", "languages", "context"]
 ASKED = {"prompt": "What is the capital of France?", "checker": "contains", "expected": "Paris"}
 EXPECTED = hashlib.sha256(second.canonical(ASKED).encode()).hexdigest()
 NOW = 1795600000
@@ -127,6 +127,11 @@ def measurement(rng, calm):
             "level": "0.95" if interval else None, "interval_method": None, "oracle": {}}
 
 
+def scores(rng, calm):
+    s = bench(rng, calm)
+    return {**s, "kind": "scores", "facts": []}
+
+
 def bench(rng, calm):
     s = blank("bench", rng)
     s["method"]["engine"] = None if calm else rng.choice([None, None, "sha256:" + "e" * 64, "sha256:" + "f" * 64])
@@ -197,7 +202,7 @@ def requirements(rng):
         "runtime_verified": lambda: rng.choice([{}, {"origins": ["built"]}, {"origins": ["packaged", "built"], "hardening": ["canary"]}]),
         "speed": lambda: rng.choice([{"phase": "generation", "min": 20}, {"phase": "load", "max_ms": 100}, {"phase": "load", "min": 1}]),
         "memory": lambda: {"max_mb": rng.choice([1, 512]), **rng.choice([{}, {"what": "weights"}, {"context": 2048}])},
-        "quality": lambda: {"task": rng.choice(["arc", "arc", "b\u202e"]), "min_percent": rng.choice([1, 50, 93, 100])},
+        "quality": lambda: {"task": rng.choice(["arc", "arc", "b\u202e"]), "min_percent": rng.choice([1, 50, 93, 100]), **rng.choice([{}, {"assurance": "claimed"}])},
         "damage": lambda: rng.choice([{"score": "top_agreement", "min_percent": 90}, {"score": "perplexity", "max_percent": 50}, {"score": "perplexity"}]),
         "expect": lambda: {**ASKED, **rng.choice([{}, {"min_percent": 50}])},
         "claim": lambda: {"claims": rng.choice([["json"], CLAIMS])},
@@ -214,7 +219,7 @@ def case(seed):
     rng = random.Random(seed)
     calm = seed % 3 == 0  # without mishaps, so that every decision comes up
     records = []
-    for make, most in ((scan, 2), (host, 2), (context, 2), (bench, 2), (stack, 2)):
+    for make, most in ((scan, 2), (host, 2), (context, 2), (bench, 2), (scores, 1), (stack, 2)):
         for _ in range(rng.choice([1, 1, most] if calm else [0, 1, 1, most])):
             records.append(seal(make(rng, calm), rng.choice(TIMES[:2] if calm else TIMES)))
     if records and rng.random() < 0.2:  # the same statement from another run

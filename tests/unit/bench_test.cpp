@@ -40,19 +40,6 @@ TEST(Statistics, MedianAndMean) {
   EXPECT_NEAR(std::stod(one.interval[0]), 2.5 - 1.96 * 0.6455, 0.001);
 }
 
-TEST(Tasks, AnswersAreChecked) {
-  EXPECT_TRUE(passes("exact", "5", " 5\n"));
-  EXPECT_FALSE(passes("exact", "5", "55"));
-  EXPECT_TRUE(passes("contains", "Paris", "It is Paris."));
-  EXPECT_FALSE(passes("contains", "Paris", "It is paris."));
-  EXPECT_TRUE(passes("regex", "^[0-9]+$", "1234"));
-  EXPECT_FALSE(passes("regex", "^[0-9]+$", "12a"));
-  EXPECT_TRUE(passes("json", "", "\n{\"a\": 1}\n"));
-  EXPECT_FALSE(passes("json", "", "Sure! {\"a\": 1}"));
-  EXPECT_FALSE(passes("regex", "a*b", std::string(100'000, 'a') + "b"))
-      << "what lies behind the first bytes isn't seen";
-}
-
 Result<Task> task(const std::string& text) {
   const auto path =
       std::filesystem::temp_directory_path() / ("steelyard-task-" + std::to_string(::getpid()) + ".jsonl");
@@ -69,7 +56,7 @@ TEST(Tasks, LinesAreItems) {
   ASSERT_TRUE(read) << read.error().message;
   ASSERT_EQ(read->items.size(), 2U);
   EXPECT_EQ(read->items[0].answer, 1U);
-  EXPECT_EQ(read->items[1].checker, "json");
+  EXPECT_TRUE(read->items[1].checker);
 }
 
 TEST(Tasks, WhatIsNoItemIsNamedByItsLine) {
@@ -80,7 +67,12 @@ TEST(Tasks, WhatIsNoItemIsNamedByItsLine) {
       {"{\"prompt\": \"a\", \"choices\": [\"x\", \"\"], \"answer\": 0}", "isn't empty"},
       {"{\"prompt\": 3}", "\"prompt\" must be a text"},
       {"{\"prompt\": \"a\", \"checker\": \"guess\"}", "one of exact"},
-      {"{\"prompt\": \"a\", \"checker\": \"regex\", \"expected\": \"(\"}", "no regular expression"},
+      {"{\"prompt\": \"a\", \"checker\": \"regex\", \"expected\": \"(\"}", "regular expression"},
+      {"{\"prompt\": \"a\", \"checker\": \"json_schema\", \"expected\": {\"requird\": []}}", "/requird"},
+      {"{\"prompt\": \"a\", \"checker\": \"json\", \"tokens\": 0}", "from 1 to"},
+      {"{\"prompt\": \"a\", \"checker\": \"json\", \"stop\": [\"\"]}", "\"stop\""},
+      {"{\"prompt\": \"a\", \"checker\": \"json\", \"stops\": []}", "unknown key \"stops\""},
+      {"{\"question\": \"a\", \"answer\": \"#### 1\"}", "\"prompt\" must be a text"},
       {"{\"prompt\": ", ""},
   };
   for (const auto& [line, says] : wrong) {
@@ -90,6 +82,60 @@ TEST(Tasks, WhatIsNoItemIsNamedByItsLine) {
     EXPECT_NE(read.error().message.find(says), std::string::npos) << read.error().message;
   }
   EXPECT_FALSE(task("\n\n"));
+}
+
+// Data sets, by hand in the formats of the public ones.
+TEST(Loaders, DataSetsAreRecognisedByTheirItems) {
+  const auto gsm8k = task(
+      "{\"question\": \"Two ducks lay 600 eggs each. How many?\", \"answer\": \"2*600=<<2*600=1200>>1200\\n#### "
+      "1,200\"}\n");
+  ASSERT_TRUE(gsm8k) << gsm8k.error().message;
+  EXPECT_EQ(gsm8k->name, "gsm8k");
+  EXPECT_EQ(gsm8k->items[0].checker->check("First 600, so it is 1200.00 eggs."), Outcome::passed);
+  EXPECT_EQ(gsm8k->items[0].checker->check("#### 120"), Outcome::failed);
+
+  const auto code = task(
+      "{\"task_id\": \"T/0\", \"prompt\": \"def twice(n):\\n\", \"entry_point\": \"twice\", \"test\": \"def "
+      "check(f):\\n    assert f(2) == 4\\n\"}\n");
+  ASSERT_TRUE(code) << code.error().message;
+  EXPECT_EQ(code->name, "humaneval");
+  EXPECT_TRUE(code->items[0].plain);
+  EXPECT_EQ(code->items[0].checker->check("    return n * 2\n"), Outcome::passed);
+  EXPECT_EQ(code->items[0].checker->check("    return n\n"), Outcome::failed);
+
+  const auto endings = task("{\"ctx\": \"A dog\", \"endings\": [\"barks.\", \"sings.\"], \"label\": \"0\"}\n");
+  ASSERT_TRUE(endings) << endings.error().message;
+  EXPECT_EQ(endings->items[0].choices, (std::vector<std::string>{" barks.", " sings."}));
+
+  const auto arc = task(
+      "{\"question\": {\"stem\": \"Ice is\", \"choices\": [{\"text\": \"hot\", \"label\": \"A\"}, {\"text\": \"cold\", "
+      "\"label\": \"B\"}]}, \"answerKey\": \"B\"}\n");
+  ASSERT_TRUE(arc) << arc.error().message;
+  EXPECT_EQ(arc->items[0].answer, 1U);
+  EXPECT_FALSE(task("{\"question\": \"a\", \"answer\": \"#### 1\"}\n{\"prompt\": \"a\"}\n")) << "two kinds of items";
+}
+
+TEST(Loaders, BigBenchHardIsOneDocument) {
+  const auto read = task(
+      "{\"examples\": [{\"input\": \"Which?\\nOptions:\\n(A) one\\n(B) two\", \"target\": \"(B)\"}, {\"input\": \"What "
+      "else?\\nOptions:\\n(A) one\\n(B) two\\n(C) six\", \"target\": \"six\"}]}");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(read->name.starts_with("bbh_"));
+  EXPECT_EQ(read->items[0].choices, (std::vector<std::string>{" (A)", " (B)"}));
+  EXPECT_EQ(read->items[0].answer, 1U);
+  EXPECT_TRUE(read->items[1].choices.empty()) << "its target is none of the options";
+  const auto few = task(
+      "{\"examples\": [{\"input\": \"not True is\", \"target\": \"False\"}, {\"input\": \"not False is\", \"target\": "
+      "\"True\"}]}");
+  ASSERT_TRUE(few);
+  EXPECT_EQ(few->items[0].choices, (std::vector<std::string>{" False", " True"}));
+
+  const auto shot = with_shots(*few, 1);
+  ASSERT_TRUE(shot) << shot.error().message;
+  EXPECT_EQ(shot->examples, "Q: not True is\nA: False\n\n");
+  EXPECT_EQ(shot->items.size(), 1U) << "an example isn't asked";
+  EXPECT_FALSE(with_shots(*few, 2));
+  EXPECT_FALSE(with_shots(*task("{\"prompt\": \"a\", \"checker\": \"json\"}\n"), 1));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "policy/expectation.hpp"
 #include "policy/kind.hpp"
 
 namespace steelyard::policy {
@@ -92,6 +93,17 @@ INSTANTIATE_TEST_SUITE_P(
                 "whole number from 1 to 36500"},
         Refused{"Date", with("[[require]]\nid = \"a\"\nkind = \"no_findings\"\nseverity = 2026-01-01\n"),
                 "may not be a date"},
+        Refused{"SchemaInExpect",
+                with("[[expect]]\nid = \"a\"\nprompt = \"p\"\nchecker = \"json_schema\"\nexpected = "
+                     "'{\"requird\": []}'\n"),
+                "/requird"},
+        Refused{"NoJsonInExpect",
+                with("[[expect]]\nid = \"a\"\nprompt = \"p\"\nchecker = \"tool_call\"\nexpected = \"x\"\n"),
+                "expected JSON in the text"},
+        Refused{"NoSampleShowsAll",
+                with("[[expect]]\nid = \"a\"\nprompt = \"p\"\nchecker = \"json\"\nexpected = \"-\"\nmin_percent = "
+                     "100\n"),
+                "from 1 to 99"},
         Refused{"Pin", with("[[require]]\nid = \"a\"\nkind = \"source\"\npins = [\"sha256:ab\"]\n"),
                 "64 lowercase hex digits"}),
     [](const auto& parameter) { return std::string(parameter.param.name); });
@@ -101,6 +113,15 @@ TEST(Requirements, CaretUnderTheSpot) {
   ASSERT_FALSE(parsed);
   EXPECT_NE(parsed.error().message.find("r.toml:5:"), std::string::npos) << parsed.error().message;
   EXPECT_NE(parsed.error().message.find('^'), std::string::npos) << parsed.error().message;
+}
+
+TEST(Requirements, EnoughAnswersAreAskedFor) {
+  const auto samples = [](i64 percent) { return expectation_samples(json::Value().set("min_percent", percent)); };
+  EXPECT_EQ(samples(50), 20U);
+  EXPECT_EQ(samples(90), 70U);
+  EXPECT_EQ(samples(99), 761U);
+  EXPECT_EQ(expectation_samples(json::Object{}), 70U) << "90 is usual";
+  EXPECT_EQ(expectation_samples(json::Value().set("samples", 5)), 5U);
 }
 
 TEST(Requirements, ExpectationsHaveATableOfTheirOwn) {

@@ -10,7 +10,7 @@ constexpr Param kParams[] = {
     {.name = "claims",
      .type = Param::Type::texts,
      .required = true,
-     .choices = "template,json",
+     .choices = "template,json,tools,languages,context",
      .meaning = "what must have been confirmed"},
 };
 

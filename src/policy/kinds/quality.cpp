@@ -14,6 +14,9 @@ constexpr Param kParams[] = {
      .meaning = "share of its items that must be right",
      .least = 1,
      .most = 100},
+    {.name = "assurance",
+     .choices = "verified,claimed",
+     .meaning = "claimed: scores that others measured count too (bench --import); verified by default"},
 };
 
 Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
@@ -24,7 +27,8 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
                         .unit = "1",
                         .least = requirement.params["min_percent"].integer() * kWhole / 100,
                         .most = std::nullopt,
-                        .decide = fmt::format("{} --task FILE", kBench)});
+                        .decide = fmt::format("{} --task FILE", kBench),
+                        .claimed = requirement.params["assurance"].string() == "claimed"});
 }
 
 }  // namespace
