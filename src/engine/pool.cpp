@@ -44,9 +44,7 @@ Result<std::vector<Item>> share_out(std::vector<std::unique_ptr<Engine>>& engine
 Result<Pool> Pool::start(const Options& options, u32 workers) {
   Pool pool;
   for (u32 i = 0; i < std::max<u32>(workers, 1); ++i) {
-    Options one = options;
-    one.load.threads = 1;
-    SY_TRY(auto engine, Engine::start(one));
+    SY_TRY(auto engine, Engine::start(options));
     pool.engines_.push_back(std::move(engine));
   }
   return pool;

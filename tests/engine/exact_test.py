@@ -20,13 +20,14 @@ MODEL = SOURCE / "build/demo/model.gguf"
 TEXT = (SOURCE / "README.md").read_text()
 EXACT = ["Q4_1", "Q4_0", "Q8_0", "Q4_K_M"]
 MORE = ["Q5_0", "Q5_1", "Q2_K", "Q3_K_M", "Q5_K_M", "Q6_K"]
+THREADED = ["Q4_1", "Q4_0", "Q8_0"]  # also with two threads; Q4_K_M isn't
 INEXACT = ["F16", "BF16", "IQ4_NL"]
 everything = os.environ.get("STEELYARD_ENGINE_TYPES") == "all"
 checks = Checks()
 
 
-def answers(path, workers, sequences):
-    with Client(BUILD / "tests/engine_client", built_stack.program("steelyard-engine"), path, workers, 256, sequences) as engine:
+def answers(path, workers, sequences, threads=1):
+    with Client(BUILD / "tests/engine_client", built_stack.program("steelyard-engine"), path, workers, 256, sequences, threads=threads) as engine:
         tokens = engine.ask("tokenize", text=TEXT)["tokens"]
         prefix = tokens[:60]
         prompts = [tokens[60 + 20 * i : 65 + 23 * i] for i in range(7)]
@@ -48,8 +49,9 @@ with tempfile.TemporaryDirectory() as folder:
             continue
         one = answers(path, 1, 1)
         checks.true(one[0], f"{kind} is called exact")
-        for workers, sequences in ((1, 3), (2, 7)):
-            many = answers(path, workers, sequences)
+        for workers, sequences, threads in ((1, 3, 1), (2, 7, 1)) + (((1, 3, 2),) if kind in THREADED else ()):
+            many = answers(path, workers, sequences, threads)
+            checks.equal(many[0], threads == 1, f"{kind}: called exact with {threads} threads")
             for index, what in ((1, "greedy"), (2, "by seed"), (3, "logarithms")):
-                checks.equal(many[index], one[index], f"{kind}: {what}, {workers} workers of {sequences}")
+                checks.equal(many[index], one[index], f"{kind}: {what}, {workers} workers of {sequences}, {threads} threads")
 checks.finish()

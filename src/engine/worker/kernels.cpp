@@ -43,8 +43,7 @@ Kernels choose_kernels(std::FILE* file, bool fastest) {
   if (!header) throw std::runtime_error("llama.cpp can't load this file");
   std::rewind(file);
   Kernels out{.repack = true, .exact = true};
-  for (ggml_tensor* one = ggml_get_first_tensor(tensors); one != nullptr;
-       one = ggml_get_next_tensor(tensors, one)) {
+  for (ggml_tensor* one = ggml_get_first_tensor(tensors); one != nullptr; one = ggml_get_next_tensor(tensors, one)) {
     if (ggml_n_dims(one) < 2) continue;  // norms and biases aren't multiplied
     const Behaviour found = behaviour(one->type);
     if (found == Behaviour::exact_unpacked) out.repack = false;

@@ -1,6 +1,7 @@
 #include "engine/worker/model.hpp"
 
 #include <chat.h>
+#include <llama-ext.h>
 #include <llama.h>
 
 #include <algorithm>
@@ -104,7 +105,7 @@ Model::Model(std::FILE* file, const Load& load, const std::function<bool()>& can
   wanted.n_gpu_layers = 0;
   const Kernels kernels = choose_kernels(file, load.fastest);
   wanted.use_extra_bufts = kernels.repack;
-  exact_ = kernels.exact;
+  exact_ = kernels.exact && load.threads == 1;  // a product split between threads may add up in another order
   struct Listener {
     const Tell& tell;
     const std::function<bool()>& cancelled;
@@ -156,6 +157,10 @@ Loaded Model::describe() const {
   out.bos = llama_vocab_bos(vocab_);
   if (const char* source = llama_model_chat_template(model_.get(), nullptr)) out.chat_template = source;
   out.milliseconds = load_ms_;
+  for (const auto& [type, part] : llama_get_memory_breakdown(context_.get())) {
+    out.cache_bytes += part.context;
+    out.compute_bytes += part.compute;
+  }
   out.exact = exact_;
   return out;
 }
@@ -195,10 +200,9 @@ std::string Model::apply(const ApplyTemplate& request) {
   return common_chat_templates_apply(templates_.get(), inputs).prompt;
 }
 
-// Into sequence 0, and from there into all others.
+// Into sequence 0, and from there into all others; the memory is empty.
 void Model::decode_prefix(const Tokens& prefix) {
   auto* memory = llama_get_memory(context_.get());
-  llama_memory_clear(memory, true);
   Batch batch(batch_);
   for (std::size_t i = 0; i < prefix.size(); ++i) {
     batch.add(prefix[i], i, 0, false);
@@ -220,9 +224,10 @@ void Model::generate(const Generate& request, const std::function<void(Generated
   if (bare) prefix.pop_back();
   for (const Tokens& prompt : request.prompts) check_tokens(prompt, vocabulary());
 
+  auto* memory = llama_get_memory(context_.get());
+  llama_memory_clear(memory, true);
   const u64 begin = microseconds();
   decode_prefix(prefix);
-  auto* memory = llama_get_memory(context_.get());
   struct Slot {
     bool busy = false;
     Generated out;
@@ -330,8 +335,9 @@ void Model::score(const Score& request, const std::function<void(Scored)>& give,
   Tokens prefix = request.prefix;
   const Token last = prefix.back();
   prefix.pop_back();
-  decode_prefix(prefix);
   auto* memory = llama_get_memory(context_.get());
+  llama_memory_clear(memory, true);
+  decode_prefix(prefix);
   const u32 width = vocabulary();
   u64 done = 0;
   for (std::size_t first = 0; first < request.continuations.size();) {
