@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 STAGE = start=$$(date +%s); stage() { echo "== $$1: $$(( $$(date +%s) - start )) s"; start=$$(date +%s); };
 
-.PHONY: measure-engine demo test build docs install bench fuzz format lint external measure-scan measure-peers measure-quantize clean
+.PHONY: measure-engine measure-llama-bench demo test build docs install bench fuzz format lint external measure-scan measure-peers measure-quantize clean
 
 build:
 	@tools/setup build
@@ -30,7 +30,7 @@ docs: build
 install: build
 	cmake --install build/release --prefix $(PREFIX)
 
-bench: measure-scan measure-peers measure-quantize measure-engine
+bench: measure-scan measure-peers measure-quantize measure-engine measure-llama-bench
 
 measure-scan: build
 	@tools/setup venv model
@@ -41,6 +41,12 @@ measure-engine: build
 	@cmake --preset dev >build/setup/configure.log && cmake --build build/dev --target steelyard engine_client
 	@STEELYARD_SOURCE="$$PWD" STEELYARD_BUILD="$$PWD/build/dev" build/venv/bin/python tests/stack/built_stack.py >build/setup/stack.log
 	@build/venv/bin/python bench/measure_engine.py build/dev
+
+measure-llama-bench: build
+	@tools/setup build test venv model llama
+	@cmake --preset dev >build/setup/configure.log && cmake --build build/dev --target steelyard
+	@STEELYARD_SOURCE="$$PWD" STEELYARD_BUILD="$$PWD/build/dev" build/venv/bin/python tests/stack/built_stack.py >build/setup/stack.log
+	@build/venv/bin/python bench/measure_llama_bench.py build/dev
 
 measure-peers: build
 	@tools/setup venv peers

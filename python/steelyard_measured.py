@@ -79,7 +79,11 @@ def speed(params, requirement, evidence):
     if key not in params:
         return undetermined(f"nothing says how fast {phase} has to be", [], f"add {key} to requirement {requirement}")
     bound = {"least" if rate else "most": params[key] * WHOLE}
-    return judge(evidence, "speed", {"phase": phase}, phase, "token/s" if rate else "ms", BENCH, **bound)
+    part, what = {"phase": phase}, phase
+    if phase == "batched" and "sequences" in params:
+        part["sequences"] = str(params["sequences"])
+        what += f' {params["sequences"]}'
+    return judge(evidence, "speed", part, what, "token/s" if rate else "ms", BENCH, **bound)
 
 
 def memory(params, requirement, evidence):

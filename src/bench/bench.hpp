@@ -23,8 +23,6 @@ struct Expectation {
   u32 samples = 0;
 };
 
-// Speed and memory: of one thread. `repeats` counts measured runs; one more warms up.
-Result<std::vector<Measurement>> speed(engine::Engine& engine, u32 repeats, const engine::Listener& listener);
 // Of a task; `most` items at most, the first ones (0: all).
 Result<std::vector<Measurement>> run_task(engine::Pool& pool, const Task& task, std::size_t most,
                                           const engine::Listener& listener);
@@ -43,11 +41,13 @@ struct Plan {
   std::string engine_sha256;
   u32 context = 2048;
   u32 workers = 1;
-  u32 repeats = 5;  // of speed; 0: none
+  u32 repeats = 6;  // of speed; 0: none
+  u32 threads = 1;  // of which it is measured
   std::vector<Task> tasks;
   u32 items = 0;  // of every task; 0: all
   std::vector<Expectation> expectations;
   std::vector<Claim> claims;
+  std::filesystem::path answers;  // where earlier ones are kept; empty: nowhere
   const io::File* reference = nullptr;
   std::string text;  // on which it is compared
 };

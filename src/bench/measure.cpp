@@ -3,6 +3,7 @@
 #include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "bench/bench.hpp"
+#include "bench/speed.hpp"
 
 namespace steelyard::bench {
 namespace {
@@ -45,6 +46,7 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
   record.method.params = json::Value()
                              .set("context", u64{plan.context})
                              .set("workers", u64{plan.workers})
+                             .set("threads", u64{plan.threads})
                              .set("override", plan.overridden);
   auto& measurements = record.found.measurements;
   const auto listener = [&](std::string_view what) -> engine::Listener {
@@ -57,16 +59,20 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
   options.load.context = plan.context;
   Layers layers;
   if (plan.repeats > 0) {
-    options.load.fastest = true;  // one sequence at a time: nothing is beside it
-    SY_TRY(auto engine, engine::Engine::start(options));
-    SY_TRY(auto found, speed(*engine, plan.repeats, listener("speed")));
-    take(measurements, std::move(found));
-    layers.add(engine->hello().sandbox);
-    options.load.fastest = false;
+    engine::Options many = options;
+    many.load.threads = plan.threads;
+    SY_TRY(Speed found, speed(many, plan.repeats, listener("speed")));
+    take(measurements, std::move(found.measurements));
+    record.found.facts.push_back(std::move(found.noise));
+    layers.add(found.layers);
   }
   if (!plan.tasks.empty() || !plan.expectations.empty() || !plan.claims.empty()) {
     options.load.sequences = kSequences;
     SY_TRY(engine::Pool pool, engine::Pool::start(options, plan.workers));
+    if (!plan.answers.empty()) {
+      auto answers = engine::Answers::open(plan.answers, plan.sha256, plan.engine_sha256, plan.context);
+      if (answers) pool.remember(std::move(*answers));
+    }
     for (const auto& engine : pool.engines()) layers.add(engine->hello().sandbox);
     for (const Task& task : plan.tasks) {
       SY_TRY(auto found, run_task(pool, task, plan.items, listener(task.name)));
@@ -83,6 +89,7 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
       SY_TRY(Fact found, test_claim(pool, options, claim, listener(what)));
       record.found.facts.push_back(std::move(found));
     }
+    static_cast<void>(pool.finish());  // what can't be kept costs time, not results
   }
   if (plan.reference != nullptr) {
     options.reference = plan.reference;

@@ -1,19 +1,26 @@
-// Speed and memory of one thread, and what quantization changed.
+#include "bench/speed.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 
-#include "bench/bench.hpp"
 #include "bench/statistics.hpp"
 
 namespace steelyard::bench {
 namespace {
 
 constexpr u32 kPrompt = 512;  // tokens, as llama-bench's pp512
-constexpr u32 kAnswer = 64;   // and tg64
+constexpr u32 kAnswer = 128;  // and tg128
 constexpr u32 kFirst = 128;
+constexpr u32 kBeside = 16;  // tokens of a prompt decoded beside others
+constexpr u32 kBesideAnswer = 32;
+constexpr u32 kBesideContext = 256;
+constexpr u32 kWidths[] = {4, 16};
+constexpr u32 kLoads = 3;
+constexpr double kFill = 30;          // seconds
+constexpr u32 kFewest = 3;            // rounds of a slow model
+constexpr u64 kEnough = 120'000'000;  // microseconds, after which these are enough
+constexpr double kNoisy = 0.05;       // of the median, either way
 
 Measurement labelled(Measurement measurement, std::string metric, json::Value slice, std::string unit) {
   measurement.metric = std::move(metric);
@@ -29,78 +36,137 @@ engine::Tokens filler(u32 count, u32 vocabulary) {
   return out;
 }
 
-}  // namespace
+struct Timed {
+  u64 first_us = 1;
+  u64 rest_us = 1;  // from the last first token to the end
+  u64 all_us = 1;
+};
 
-Result<std::vector<Measurement>> speed(engine::Engine& engine, u32 repeats, const engine::Listener& listener) {
-  const u32 vocabulary = engine.loaded().vocabulary;
-  std::vector<double> prompt, generation, first;
-  for (u32 run = 0; run <= repeats; ++run) {
-    if (listener) listener(run, repeats + 1);
-    const auto once = [&](u32 before, u32 after) -> Result<engine::Generated> {
-      engine::Generate request{
-          .prefix = {}, .prompts = {filler(before, vocabulary)}, .most = after, .ignore_end = true, .sampling = {}};
-      SY_TRY(auto answers, engine.generate(request));
-      return std::move(answers.front());
-    };
-    SY_TRY(const auto long_prompt, once(kPrompt, 1));
-    SY_TRY(const auto short_prompt, once(kFirst, 1));
-    SY_TRY(const auto answer, once(1, kAnswer + 1));
-    if (run == 0) continue;  // caches and clocks are cold
-    prompt.push_back(kPrompt * 1e6 / static_cast<double>(std::max<u64>(long_prompt.first_us, 1)));
-    first.push_back(static_cast<double>(short_prompt.first_us) / 1000);
-    const u64 rest = std::max<u64>(answer.total_us - std::min(answer.first_us, answer.total_us), 1);
-    generation.push_back(kAnswer * 1e6 / static_cast<double>(rest));
+// `width` answers of exactly `after` tokens.
+Result<Timed> timed(engine::Engine& engine, u32 width, u32 before, u32 after) {
+  engine::Generate request{.prefix = {},
+                           .prompts = {width, filler(before, engine.loaded().vocabulary)},
+                           .most = after,
+                           .ignore_end = true,
+                           .sampling = {}};
+  SY_TRY(const auto answers, engine.generate(request));
+  Timed out;
+  for (const auto& one : answers) {
+    out.first_us = std::max(out.first_us, one.first_us);
+    out.all_us = std::max(out.all_us, one.total_us);
   }
-  const auto phase = [](std::string_view name, u32 tokens) {
-    return json::Value().set("phase", name).set("tokens", std::to_string(tokens)).set("threads", "1");
-  };
-  std::vector<Measurement> out;
-  out.push_back(labelled(median(prompt), "speed", phase("prompt", kPrompt), "token/s"));
-  out.push_back(labelled(median(generation), "speed", phase("generation", kAnswer), "token/s"));
-  out.push_back(labelled(median(first), "speed", phase("first_token", kFirst), "ms"));
-  out.push_back(labelled(median({static_cast<double>(engine.loaded().milliseconds)}), "speed",
-                         json::Value().set("phase", "load"), "ms"));
-  out.push_back(labelled(median({static_cast<double>(engine.loaded().bytes)}), "memory",
-                         json::Value().set("what", "weights"), "byte"));
-  if (const u64 peak = engine.peak_rss(); peak > 0)
-    out.push_back(
-        labelled(median({static_cast<double>(peak)}), "memory", json::Value().set("what", "peak_rss"), "byte"));
+  out.rest_us = std::max<u64>(out.all_us - std::min(out.first_us, out.all_us), 1);
   return out;
 }
 
-Result<std::vector<Measurement>> damage(engine::Engine& engine, std::string_view text, u32 window,
-                                        const engine::Listener& listener) {
-  SY_TRY(const engine::Tokens all, engine.tokenize({.text = std::string(text), .special = true, .parse = false}));
-  if (all.size() < window)
-    return fail(ErrorCode::usage, fmt::format("the text has {} tokens, at least {} are needed", all.size(), window));
-  std::vector<double> agreement, divergence, surprise, ratio;
-  const std::size_t windows = all.size() / window;
-  for (std::size_t i = 0; i < windows; ++i) {
-    const auto begin = all.begin() + static_cast<std::ptrdiff_t>(i * window);
-    SY_TRY(const engine::Compared one, engine.compare({begin, begin + window}));
-    double model = 0, reference = 0, agrees = 0, apart = 0;
-    const auto count = static_cast<double>(one.logprobs.size());
-    for (std::size_t k = 0; k < one.logprobs.size(); ++k) {
-      model -= static_cast<double>(one.logprobs[k]) / count;
-      reference -= static_cast<double>(one.reference[k]) / count;
-      agrees += one.agrees[k] / count;
-      apart += static_cast<double>(one.divergence[k]) / count;
-    }
-    // Tokens of one window depend on each other: a window is one observation.
-    agreement.push_back(agrees);
-    divergence.push_back(apart);
-    surprise.push_back(std::exp(model));
-    ratio.push_back(std::exp(model - reference) - 1);
-    if (listener) listener(i + 1, windows);
+double rate(u64 tokens, u64 microseconds) {
+  return static_cast<double>(tokens) * 1e6 / static_cast<double>(microseconds);
+}
+
+// Rounds until there are `repeats`, or enough of a slow model; the first only warms up.
+class Rounds {
+ public:
+  Rounds(u32 repeats, const engine::Listener& listener) : repeats_(repeats), listener_(listener) {}
+  bool another() {
+    if (listener_) listener_(done_, repeats_ + 1);
+    return done_ <= std::min(repeats_, kFewest) || (done_ <= repeats_ && spent_ < kEnough);
   }
-  const auto score = [&](std::string_view name) {
-    return json::Value().set("score", name).set("window", std::to_string(window));
+  bool warming() const { return done_ == 0; }
+  void finished(u64 microseconds) {
+    ++done_;
+    spent_ += microseconds;
+  }
+
+ private:
+  u32 repeats_;
+  const engine::Listener& listener_;
+  u32 done_ = 0;
+  u64 spent_ = 0;
+};
+
+Fact noise(const std::vector<std::pair<std::string_view, double>>& spreads) {
+  const auto widest = std::ranges::max_element(spreads, {}, &std::pair<std::string_view, double>::second);
+  return {"bench.noise",
+          json::Value()
+              .set("state", widest->second > kNoisy ? "noisy" : "quiet")
+              .set("phase", widest->first)
+              .set("spread", decimal(widest->second)),
+          std::nullopt, std::nullopt, Assurance::verified};
+}
+
+}  // namespace
+
+Result<Speed> speed(engine::Options options, u32 repeats, const engine::Listener& listener) {
+  options.load.context = std::max(options.load.context, kPrompt + kAnswer);
+  options.load.fastest = true;  // what else is decoded beside it doesn't matter here
+  Speed out;
+  const auto threads = std::to_string(options.load.threads);
+  const auto slice = [&](std::string_view phase, u32 tokens) {
+    return json::Value().set("phase", phase).set("tokens", std::to_string(tokens)).set("threads", threads);
   };
-  std::vector<Measurement> out;
-  out.push_back(labelled(mean(agreement), "damage", score("top_agreement"), "1"));
-  out.push_back(labelled(mean(divergence), "damage", score("kl"), "nat"));
-  out.push_back(labelled(mean(ratio), "damage", score("perplexity"), "1"));
-  out.push_back(labelled(mean(surprise), "perplexity", json::Value().set("window", std::to_string(window)), "1"));
+  const auto give = [&](Measurement one, const char* metric, json::Value of, const char* unit) {
+    out.measurements.push_back(labelled(std::move(one), metric, std::move(of), unit));
+  };
+  std::unique_ptr<engine::Engine> engine;
+  std::vector<double> load;
+  for (u32 run = 0; run <= std::min(repeats, kLoads); ++run) {
+    engine.reset();
+    SY_TRY(engine, engine::Engine::start(options));
+    if (run > 0) load.push_back(static_cast<double>(engine->loaded().milliseconds));
+  }
+  out.layers = engine->hello().sandbox;
+
+  std::vector<double> prompt, generation, first;
+  for (Rounds rounds(repeats, listener); rounds.another();) {
+    SY_TRY(const Timed long_prompt, timed(*engine, 1, kPrompt, 1));
+    SY_TRY(const Timed short_prompt, timed(*engine, 1, kFirst, 1));
+    SY_TRY(const Timed answer, timed(*engine, 1, 1, kAnswer + 1));
+    if (!rounds.warming()) {
+      prompt.push_back(rate(kPrompt, long_prompt.first_us));
+      first.push_back(static_cast<double>(short_prompt.first_us) / 1000);
+      generation.push_back(rate(kAnswer, answer.rest_us));
+    }
+    rounds.finished(long_prompt.all_us + short_prompt.all_us + answer.all_us);
+  }
+  give(median(prompt), "speed", slice("prompt", kPrompt), "token/s");
+  give(median(generation), "speed", slice("generation", kAnswer), "token/s");
+  give(median(first), "speed", slice("first_token", kFirst), "ms");
+  give(median(load), "speed", json::Value().set("phase", "load").set("threads", threads), "ms");
+  const auto bytes = [&](const char* what, u64 number) {
+    give(median({static_cast<double>(number)}), "memory",
+         json::Value().set("what", what).set("context", std::to_string(options.load.context)), "byte");
+  };
+  bytes("weights", engine->loaded().bytes);
+  bytes("kv_cache", engine->loaded().cache_bytes);
+  bytes("compute", engine->loaded().compute_bytes);
+  // A context that is used takes more than an empty one; as much of it as can be read in half a minute.
+  const double affordable = std::stod(out.measurements.front().value) * kFill;
+  const auto used =
+      static_cast<u32>(std::min<double>(options.load.context - 2.0, std::max<double>(affordable, kPrompt)));
+  SY_CHECK(timed(*engine, 1, used, 1));
+  if (const u64 peak = engine->peak_rss(); peak > 0) {
+    bytes("peak_rss", peak);
+    out.measurements.back().slice.set("used", std::to_string(used));
+  }
+
+  options.load.context = kBesideContext;
+  options.load.sequences = *std::ranges::max_element(kWidths);
+  engine.reset();
+  SY_TRY(engine, engine::Engine::start(options));
+  std::vector<double> beside[std::size(kWidths)];
+  for (Rounds rounds(repeats, listener); rounds.another();) {
+    u64 spent = 0;
+    for (std::size_t i = 0; i < std::size(kWidths); ++i) {
+      SY_TRY(const Timed one, timed(*engine, kWidths[i], kBeside, kBesideAnswer + 1));
+      if (!rounds.warming()) beside[i].push_back(rate(u64{kWidths[i]} * kBesideAnswer, one.rest_us));
+      spent += one.all_us;
+    }
+    rounds.finished(spent);
+  }
+  for (std::size_t i = 0; i < std::size(kWidths); ++i)
+    give(median(beside[i]), "speed", slice("batched", kBesideAnswer).set("sequences", std::to_string(kWidths[i])),
+         "token/s");
+  out.noise = noise({{"prompt", spread(prompt)}, {"generation", spread(generation)}, {"batched", spread(beside[0])}});
   return out;
 }
 

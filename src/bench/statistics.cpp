@@ -11,6 +11,21 @@ namespace {
 
 constexpr double kZ = 1.959963984540054;  // 95 %, both sides
 constexpr double kLargest = 1e12;
+constexpr std::size_t kFewest = 6;  // values whose range covers the median in more than 95 of 100 cases
+
+// Indices of sorted values between which the median lies in at least 95 of 100 cases, as close together as may be.
+std::pair<std::size_t, std::size_t> median_interval(std::size_t count) {
+  std::size_t low = 0;
+  double term = std::pow(0.5, static_cast<double>(count));  // that exactly `low` values are below it
+  double outside = term;                                    // that at most `low` are
+  while (count >= kFewest) {
+    term *= static_cast<double>(count - low) / static_cast<double>(low + 1);
+    if (2 * (outside + term) > 0.05) break;
+    outside += term;
+    ++low;
+  }
+  return {low, count - 1 - low};
+}
 
 void give(Measurement& out, double low, double high, const char* method) {
   out.interval = {decimal(low), decimal(high)};
@@ -35,9 +50,17 @@ Measurement median(std::vector<double> values) {
   std::ranges::sort(values);
   const std::size_t half = values.size() / 2;
   out.value = decimal(values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2);
-  give(out, values.front(), values.back(), "range");
-  out.level.clear();
+  const auto [low, high] = median_interval(values.size());
+  const bool certain = values.size() >= kFewest;
+  give(out, values[low], values[high], certain ? "order statistics" : "range");
+  if (!certain) out.level.clear();
   return out;
+}
+
+double spread(const std::vector<double>& values) {
+  const Measurement one = median(values);
+  const double middle = values.empty() ? 0 : std::stod(one.value);
+  return middle > 0 ? (std::stod(one.interval[1]) - std::stod(one.interval[0])) / 2 / middle : 0;
 }
 
 Measurement share(u64 right, u64 n) {

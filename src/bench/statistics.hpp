@@ -12,8 +12,11 @@ namespace steelyard::bench {
 std::string decimal(double value);
 
 // A measurement with value, n and interval; metric, slice and unit are the caller's.
-// The median, between the smallest and the largest.
+// The median, with the interval at 95 % that its order statistics give: no distribution is assumed. Fewer than six
+// values give none; then it is their range, without a level.
 Measurement median(std::vector<double> values);
+// Half the width of that interval, as a share of the median; 0 when there is none.
+double spread(const std::vector<double>& values);
 // A share with Wilson's interval at 95 %.
 Measurement share(u64 right, u64 n);
 // The mean, with the normal interval at 95 %; of independent values.

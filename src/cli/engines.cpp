@@ -121,6 +121,7 @@ Result<evidence::Record> run_plan(Session& session, const Cleared& model, bench:
   plan.overridden = model.overridden;
   plan.engine = model.engine;
   plan.engine_sha256 = model.engine_sha256;
+  if (!session.arguments().has("no-cache")) plan.answers = session.cache_folder() / "answers";
   const bool shown = ::isatty(STDERR_FILENO) == 1 && !session.arguments().has("quiet") &&
                      session.arguments().value("progress", "auto") == "auto";
   bench::Told tell;

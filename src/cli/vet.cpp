@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/engines.hpp"
+#include "host/machine.hpp"
 
 namespace steelyard::cli {
 namespace {
@@ -56,6 +57,7 @@ Result<bool> run_model(Session& session, vet::Request& request) {
   }
   bench::Plan plan;
   plan.workers = std::max(1U, std::thread::hardware_concurrency());
+  plan.threads = host::cores(session.environment());
   plan.expectations = expectations_of(request.requirements);
   std::vector<std::string> claims;
   for (const policy::Requirement& item : request.requirements.items) {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMostReason = 300;
 constexpr std::size_t kMostLayers = 16;
+constexpr u64 kThread = u64{256} << 20;  // address space that a thread's stack and allocator reserve
 
 std::unexpected<Error> broken(std::string_view what) {
   return fail(ErrorCode::resource, fmt::format("the engine answered with {}", what));
@@ -28,9 +29,10 @@ Result<std::unique_ptr<Engine>> Engine::start(const Options& options) {
   u64 memory = options.memory_bytes;
   if (memory == 0) {
     const u64 files = options.model->size() + (options.reference == nullptr ? 0 : options.reference->size());
-    memory = 3 * std::min<u64>(files, u64{1} << 42) + (u64{2} << 30);
+    memory = 3 * std::min<u64>(files, u64{1} << 42) + (u64{2} << 30) + options.load.threads * kThread;
   }
-  SY_TRY(auto channel, launch(options.program, *options.model, options.reference, memory, options.sandboxed));
+  SY_TRY(auto channel,
+         launch(options.program, *options.model, options.reference, memory, options.load.threads, options.sandboxed));
   SY_TRY(auto engine, over(std::move(channel), options.seconds));
   SY_CHECK(engine->load(options.load));
   if (options.reference != nullptr) {
@@ -145,7 +147,7 @@ Result<Compared> Engine::compare(const Tokens& tokens) {
   SY_TRY(Compared out, ask_one<Compared>(encode(Type::compare, TokenList{tokens}), Type::compared));
   const std::size_t count = tokens.size() - tokens.size() / 2;
   if (out.logprobs.size() != count || out.reference.size() != count || out.divergence.size() != count ||
-      out.agrees.size() != count)
+      out.agrees.size() != count || out.flips.size() != count)
     return broken("a comparison of another length");
   return out;
 }

@@ -47,7 +47,7 @@ struct Options {
   const io::File* model = nullptr;      // stays open while the engine starts
   const io::File* reference = nullptr;  // for compare()
   Load load;
-  u64 memory_bytes = 0;   // address space; 0: thrice the files and 2 GiB
+  u64 memory_bytes = 0;   // address space; 0: thrice the files, 2 GiB and something for each thread
   int seconds = 600;      // without a frame: the worker is given up
   bool sandboxed = true;  // false: only to measure what the sandbox costs
 };

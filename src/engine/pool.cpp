@@ -74,9 +74,7 @@ Result<std::vector<Item>> known_or_asked(std::optional<Answers>& known, const Re
 Result<Pool> Pool::start(const Options& options, u32 workers) {
   Pool pool;
   for (u32 i = 0; i < std::max<u32>(workers, 1); ++i) {
-    Options one = options;
-    one.load.threads = 1;
-    SY_TRY(auto engine, Engine::start(one));
+    SY_TRY(auto engine, Engine::start(options));
     pool.engines_.push_back(std::move(engine));
   }
   return pool;

@@ -133,7 +133,7 @@ struct Descriptor {
 }  // namespace
 
 Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, const io::File& model,
-                                        const io::File* reference, u64 memory_bytes, bool sandboxed) {
+                                        const io::File* reference, u64 memory_bytes, u32 threads, bool sandboxed) {
   const auto failed = [&](std::string_view what, int error) {
     return fail(ErrorCode::resource,
                 fmt::format("{}: {}: {}", text::display(program.string()), what, std::strerror(error)));
@@ -163,9 +163,12 @@ Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, co
   std::string mode = sandboxed ? "--serve" : "--serve-open";
   std::string memory = std::to_string(memory_bytes);
   std::string name = program.string();
-  std::array<char*, 4> arguments{name.data(), mode.data(), memory.data(), nullptr};
-  // OpenMP must not spin: there is one thread, and nobody to wait for.
-  std::string wait = "OMP_WAIT_POLICY=passive";
+  std::string team = std::to_string(threads);
+  std::array<char*, 5> arguments{name.data(), mode.data(), memory.data(), team.data(), nullptr};
+  // One thread has nobody to wait for. Several spin for some ten microseconds at each of the thousand barriers of a
+  // token before they sleep: the milliseconds that are libgomp's default starve whoever has to come to the barrier on a
+  // busy machine.
+  std::string wait = threads > 1 ? "GOMP_SPINCOUNT=2000" : "OMP_WAIT_POLICY=passive";
   std::array<char*, 2> environment{wait.data(), nullptr};
   pid_t child = 0;
   const int error = ::posix_spawn(&child, name.c_str(), &actions, nullptr, arguments.data(), environment.data());

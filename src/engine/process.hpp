@@ -6,6 +6,6 @@
 namespace steelyard::engine {
 
 Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, const io::File& model,
-                                        const io::File* reference, u64 memory_bytes, bool sandboxed);
+                                        const io::File* reference, u64 memory_bytes, u32 threads, bool sandboxed);
 
 }  // namespace steelyard::engine

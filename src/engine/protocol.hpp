@@ -55,9 +55,9 @@ struct Hello {
 // The model is descriptor 4, the reference (for compare) descriptor 6.
 struct Load {
   bool reference = false;
-  u32 context = 2048;  // tokens of one sequence
-  u32 sequences = 1;   // decoded side by side
-  u32 threads = 1;
+  u32 context = 2048;    // tokens of one sequence
+  u32 sequences = 1;     // decoded side by side
+  u32 threads = 1;       // as many as the engine was started with
   bool fastest = false;  // kernels whose answers depend on what is decoded beside them: only to measure speed
   template <class A>
   void fields(A& a) {
@@ -76,11 +76,13 @@ struct Loaded {
   Token bos = -1;
   std::string chat_template = {};
   u64 milliseconds = 0;
-  bool exact = false;  // answers are the same bit for bit whatever is decoded beside them, so they may be kept
+  u64 cache_bytes = 0;    // key-value memory of all sequences
+  u64 compute_bytes = 0;  // buffers of a computation
+  bool exact = false;     // answers are the same bit for bit whatever is decoded beside them, so they may be kept
   template <class A>
   void fields(A& a) {
     a(description, parameters, bytes, vocabulary, trained_context, width, adds_bos, bos, chat_template, milliseconds,
-      exact);
+      cache_bytes, compute_bytes, exact);
   }
 };
 
@@ -194,7 +196,7 @@ struct Generated {
   Tokens tokens = {};
   std::string text = {};  // bytes as the model gave them
   Stop stop = Stop::end;
-  u64 first_us = 0;  // from the request to its first token
+  u64 first_us = 0;  // from the beginning of the decoding to its first token
   u64 total_us = 0;  // to its last
   template <class A>
   void fields(A& a) {
@@ -225,10 +227,11 @@ struct Scored {
 struct Compared {
   std::vector<float> logprobs = {}, reference = {};  // of the tokens that are there
   std::vector<float> divergence = {};                // KL(reference || model) in nats
-  std::vector<u8> agrees;                            // 1: the same token is the likeliest
+  std::vector<u8> agrees = {};                       // 1: the same token is the likeliest
+  std::vector<u8> flips = {};                        // 1: one of them has the token that is there likeliest
   template <class A>
   void fields(A& a) {
-    a(logprobs, reference, divergence, agrees);
+    a(logprobs, reference, divergence, agrees, flips);
   }
 };
 

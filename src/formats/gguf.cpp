@@ -21,6 +21,7 @@
 #include "formats/detail/chat_template.hpp"
 #include "formats/detail/ggml_types.hpp"
 #include "formats/detail/gguf_hyperparameters.hpp"
+#include "formats/detail/gguf_memory.hpp"
 #include "formats/detail/gguf_vocabulary.hpp"
 #include "formats/detail/layout.hpp"
 #include "formats/detail/metadata_text.hpp"
@@ -468,6 +469,7 @@ class Parser {
         broken_ = true;
         continue;
       }
+      memory_.add(name, dimensions, ggml_type(type)->name, *bytes);
       if (offset % alignment_ != 0)
         report_.add("GGF013", at, shown().set("offset", offset).set("alignment", alignment_));
       ordered_ = ordered_ && offset >= expected;
@@ -532,6 +534,7 @@ class Parser {
     check_layout(item_, header_end, alignment_, std::move(claims), {"GGF015", "GGF016", "GGF017", "GGF018", "GGF022"});
     if (broken_) coverage_.gaps.push_back({{header_end, source_.size()}, "a tensor without usable bounds"});
     totals_.report(total, report_);
+    if (!broken_) memory_.report(report_);
   }
 
   void facts() {
@@ -547,6 +550,12 @@ class Parser {
                                        {"embedding_length", "model.embedding_length"}}) {
       if (const auto found = numbers_.find(architecture_ + "." + suffix); found != numbers_.end())
         report_.fact(fact, found->second.number, found->second.at, Assurance::claimed);
+    }
+    for (const auto& [suffix, fact] :
+         {std::pair("attention.head_count", "model.heads"), {"attention.head_count_kv", "model.cached_heads"}}) {
+      if (const auto found = model_.numbers.find(architecture_ + "." + suffix);
+          found != model_.numbers.end() && found->second.integer)
+        report_.fact(fact, found->second.whole, found->second.at, Assurance::claimed);
     }
     if (special_.is_object()) report_.fact("tokenizer.special", special_, std::nullopt, Assurance::claimed);
     if (!bases_.empty()) {
@@ -581,6 +590,7 @@ class Parser {
   std::map<std::string, Value> numbers_;
   std::map<std::string, std::pair<json::Value, Range>> bases_;
   TensorTotals totals_;
+  GgufMemory memory_;
   GgufVocabulary vocabulary_;
   GgufHyperparameters model_;
   std::vector<Pending> pending_;

@@ -9,6 +9,7 @@
 
 #include "base/embedded.hpp"
 #include "base/environment.hpp"
+#include "report/comparison.hpp"
 #include "report/html_parts.hpp"
 #include "rules/catalog.hpp"
 
@@ -38,8 +39,10 @@ class Page {
       {
         auto main = w_.open("main");
         if (report_.matrix && !report_.verdicts.empty()) matrix();
+        if (const auto all = comparison(report_)) put_comparison(w_, *all);
         contexts();
         put_identity(w_, report_, evidence_);
+        put_measurements(w_, report_, evidence_);
         put_findings(w_, report_, evidence_);
         put_coverage(w_, report_, evidence_);
         put_records(w_, report_, evidence_);

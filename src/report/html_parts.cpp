@@ -128,6 +128,7 @@ void put_citation(html::Writer& w, const Evidence& evidence, std::string_view ci
 void put_identity(html::Writer& w, const Report& report, const Evidence& evidence) {
   std::vector<Place> facts;
   for (std::size_t r = 0; r < report.records.size(); ++r) {
+    if (report.records[r].kind == "comparison") continue;  // comparison.hpp draws it
     for (std::size_t i = 0; i < report.records[r].found.facts.size(); ++i) facts.push_back({r, i});
   }
   if (facts.empty()) return;
@@ -166,6 +167,36 @@ void put_identity(html::Writer& w, const Report& report, const Evidence& evidenc
         put_citation(w, evidence, fmt::format("{}#facts/{}", evidence.ids()[place.record], place.index));
       },
       4);
+}
+
+void put_measurements(html::Writer& w, const Report& report, const Evidence& evidence) {
+  std::vector<Place> all;
+  for (std::size_t r = 0; r < report.records.size(); ++r) {
+    for (std::size_t i = 0; i < report.records[r].found.measurements.size(); ++i) all.push_back({r, i});
+  }
+  if (all.empty()) return;
+  auto section = w.open("section", {{"id", "measurements"}});
+  w.put("h2", "Measurements");
+  auto scroll = scrolling(w, "Measurements");
+  auto table = w.open("table");
+  w.put("caption", "With the interval, and the number of runs or items behind it");
+  {
+    auto head = w.open("thead");
+    auto row = w.open("tr");
+    for (const std::string_view title : {"Of", "Measured", "Evidence"}) w.put("th", title, {{"scope", "col"}});
+  }
+  auto body = w.open("tbody");
+  fitting(
+      w, report, "tr", all, kFactsMark, kMostRows,
+      [&](const Place& place) {
+        const evidence::Record& record = report.records[place.record];
+        auto row = w.open("tr");
+        w.put("th", record.subjects.empty() ? "" : shown(record.subjects.front().path, 60), {{"scope", "row"}});
+        w.put("td", words(record.found.measurements[place.index]));
+        auto cell = w.open("td");
+        put_citation(w, evidence, fmt::format("{}#measurements/{}", evidence.ids()[place.record], place.index));
+      },
+      3);
 }
 
 void put_findings(html::Writer& w, const Report& report, const Evidence& evidence) {

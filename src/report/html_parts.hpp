@@ -48,6 +48,7 @@ html::Writer::Element scrolling(html::Writer& w, std::string label);
 void put_citation(html::Writer& w, const Evidence& evidence, std::string_view citation);
 
 void put_identity(html::Writer& w, const Report& report, const Evidence& evidence);
+void put_measurements(html::Writer& w, const Report& report, const Evidence& evidence);
 void put_findings(html::Writer& w, const Report& report, const Evidence& evidence);
 void put_coverage(html::Writer& w, const Report& report, const Evidence& evidence);
 void put_records(html::Writer& w, const Report& report, const Evidence& evidence);

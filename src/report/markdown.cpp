@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/environment.hpp"
+#include "report/comparison.hpp"
 #include "report/rows.hpp"
 
 namespace steelyard::report {
@@ -49,6 +50,7 @@ class Document {
     out_ = fmt::format("## Steelyard {}: {}\n\n", shown(report_.command, 20),
                        code(shown(report_.target.empty() ? "this machine" : report_.target, 160)));
     if (const std::string facts = summary(report_); !facts.empty()) out_ += code(facts) + "\n\n";
+    if (const auto all = comparison(report_)) side_by_side(*all);
     if (!report_.verdicts.empty())
       table("| Context | Verdict | What decides it |\n|---|---|---|\n", Row::Type::verdict, [](const Row& row) {
         return fmt::format("| {} | {} | {} |\n", cell(row.path), mark(row), cell(row.message));
@@ -73,6 +75,24 @@ class Document {
   }
 
  private:
+  void side_by_side(const Comparison& all) {
+    std::string rule = "|";
+    out_ += "|";
+    for (const char* title : kComparedTitles) {
+      out_ += fmt::format(" {} |", title);
+      rule += "---|";
+    }
+    out_ += "\n" + rule + "\n";
+    for (const Compared& row : all.rows) {
+      out_ += "|";
+      for (const std::string& text : cells(row)) out_ += fmt::format(" {} |", cell(text));
+      out_ += "\n";
+    }
+    out_ += fmt::format("\n{}: {}\n\n",
+                        all.recommended ? "Take " + code(all.rows[*all.recommended].name) : "No recommendation",
+                        code(all.why));
+  }
+
   static std::string place(const Row& row) {
     return cell(row.path + (row.at ? " @" + offsets(*row.at) : std::string()));
   }

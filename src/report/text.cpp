@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "report/comparison.hpp"
 #include "report/terminal.hpp"
 #include "rules/catalog.hpp"
 
@@ -35,6 +36,7 @@ class TextReport {
   std::string render() {
     if (report_.verdicts.empty()) {
       head();
+      side_by_side();
       files();
     } else if (report_.matrix) {
       head();
@@ -55,6 +57,40 @@ class TextReport {
     const std::string facts = summary(report_);
     const std::string name = cut(shown(report_.target.empty() ? report_.command : report_.target), screen_.columns());
     screen_.block(screen_.paint(Paint::strong, name) + (facts.empty() ? "" : "  "), width(name) + 2, facts, Paint::dim);
+  }
+
+  // The damage report, when there is one.
+  void side_by_side() {
+    const auto all = comparison(report_);
+    if (!all) return;
+    std::vector<std::vector<std::string>> lines = {{std::begin(kComparedTitles), std::end(kComparedTitles)}};
+    for (const Compared& row : all->rows) lines.push_back(cells(row));
+    std::vector<std::size_t> widths(lines.front().size());
+    for (auto& line : lines) {
+      line.front() = cut(line.front(), 28);
+      for (std::size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], width(line[c]));
+    }
+    screen_.heading("Side by side");
+    // As many columns as the screen has room for stand beside each other; the others follow below.
+    for (std::size_t first = 1; first < widths.size();) {
+      std::size_t last = first;
+      for (std::size_t used = 2 + widths[0]; last < widths.size(); ++last) {
+        used += 2 + widths[last];
+        if (last > first && used > screen_.columns()) break;
+      }
+      if (first > 1) screen_.line();
+      for (std::size_t i = 0; i < lines.size(); ++i) {
+        std::string text = "  " + pad(lines[i][0], widths[0]);
+        for (std::size_t c = first; c < last; ++c) text += "  " + pad(lines[i][c], widths[c]);
+        text.erase(text.find_last_not_of(' ') + 1);
+        const bool best = i > 0 && all->recommended == i - 1;
+        screen_.line(screen_.paint(i == 0 ? Paint::dim : best ? Paint::strong : Paint::plain, text));
+      }
+      first = last;
+    }
+    screen_.line();
+    const std::string lead = all->recommended ? "take " + all->rows[*all->recommended].name : "no recommendation";
+    screen_.block("  " + screen_.paint(Paint::strong, lead), 4 + width(lead), ": " + all->why);
   }
 
   void matrix() {

@@ -302,6 +302,7 @@ std::vector<Examined> examined(const Report& report, const Evidence& evidence) {
   std::vector<Examined> out;
   for (std::size_t number = 0; number < report.records.size(); ++number) {
     const evidence::Record& record = report.records[number];
+    if (record.kind == "comparison") continue;  // of files that other records are about; comparison.hpp shows it
     const Examination& found = record.found;
     const Fact* source = report.records.size() > 1 ? found.fact("source.target") : nullptr;
     const std::size_t first = out.size();
@@ -362,7 +363,7 @@ std::string summary(const Report& report) {
   std::size_t models = 0;
   std::map<std::string, u64> seen;  // a file that two records examined counts once
   for (const auto& record : report.records) {
-    if (record.kind == "host" || record.kind == "context") continue;
+    if (record.kind == "host" || record.kind == "context" || record.kind == "comparison") continue;
     ++models;
     for (const auto& subject : record.subjects) {
       if (!seen.emplace(subject.path + subject.sha256, subject.bytes).second) continue;

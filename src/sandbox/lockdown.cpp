@@ -26,9 +26,10 @@
 #endif
 
 namespace steelyard::sandbox {
-bool enter_namespaces() {
-  constexpr int kNamespaces = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID;
-  return ::unshare(CLONE_NEWUSER | kNamespaces) == 0 || ::unshare(kNamespaces) == 0;
+bool enter_namespaces(Children children) {
+  const int namespaces =
+      CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS | (children == Children::processes ? CLONE_NEWPID : 0);
+  return ::unshare(CLONE_NEWUSER | namespaces) == 0 || ::unshare(namespaces) == 0;
 }
 
 bool drop_privileges() {
@@ -98,7 +99,7 @@ std::vector<sock_filter> worker_filter() {
 
 bool install_filter(std::span<const sock_filter> program) {
   const sock_fprog fprog{static_cast<unsigned short>(program.size()), const_cast<sock_filter*>(program.data())};
-  return !program.empty() && ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &fprog) == 0;
+  return !program.empty() && ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &fprog) == 0;
 }
 
 bool forbid_signals_to_others() {

@@ -17,7 +17,7 @@
 
 namespace steelyard::scan {
 
-inline constexpr u32 kAnalyzer = 2;
+inline constexpr u32 kAnalyzer = 3;
 
 struct Options {
   bool hash = true;              // without it the record has no digests and is never reused

@@ -20,13 +20,14 @@ MODEL = SOURCE / "build/demo/model.gguf"
 TEXT = (SOURCE / "README.md").read_text()
 EXACT = ["Q4_1", "Q4_0", "Q8_0", "Q4_K_M"]
 MORE = ["Q5_0", "Q5_1", "Q2_K", "Q3_K_M", "Q5_K_M", "Q6_K"]
+THREADED = ["Q4_1", "Q8_0"]  # the same with two threads too, within a chunk of attention (512 tokens)
 INEXACT = ["F16", "BF16", "IQ4_NL"]
 everything = os.environ.get("STEELYARD_ENGINE_TYPES") == "all"
 checks = Checks()
 
 
-def answers(path, workers, sequences):
-    with Client(BUILD / "tests/engine_client", built_stack.program("steelyard-engine"), path, workers, 576, sequences) as engine:
+def answers(path, workers, sequences, threads=1):
+    with Client(BUILD / "tests/engine_client", built_stack.program("steelyard-engine"), path, workers, 576, sequences, threads=threads) as engine:
         tokens = engine.ask("tokenize", text=TEXT)["tokens"]
         prefix = tokens[:60]
         prompts = [tokens[60 + 20 * i : 65 + 23 * i] for i in range(7)]
@@ -56,4 +57,8 @@ with tempfile.TemporaryDirectory() as folder:
             many = answers(path, workers, sequences)
             for index, what in ((1, "greedy"), (2, "by seed"), (3, "logarithms")):
                 checks.equal(many[index], one[index], f"{kind}: {what}, {workers} workers of {sequences}")
+        if kind in THREADED:
+            threads = answers(path, 1, 3, 2)
+            checks.true(not threads[0], f"{kind} isn't called exact with two threads")
+            checks.equal(threads[1:], one[1:], f"{kind}: two threads")
 checks.finish()

@@ -1,8 +1,8 @@
 // Driver of tests/engine and bench/measure_engine.py: a pool of engines, one JSON request per line.
-//   engine_client ENGINE MODEL WORKERS CONTEXT SEQUENCES [open]
+//   engine_client ENGINE MODEL WORKERS CONTEXT SEQUENCES THREADS [open]
 // First line of the output: {"start_ms", "load_ms", "exact", "sandbox"}. Requests:
 //   {"do": "tokenize", "text"} · {"do": "generate", "prefix", "prompts", "most", "temperature" and "seed"}
-//   {"do": "score", "prefix", "continuations"}; answers never stop before "most" tokens.
+//   {"do": "score", "prefix", "continuations"} · {"do": "memory"}; answers never stop before "most" tokens.
 
 #include <fmt/format.h>
 
@@ -73,6 +73,7 @@ Result<json::Value> answer(engine::Pool& pool, const json::Value& asked) {
   const std::string& what = asked["do"].string();
   if (what == "generate") return generate(pool, asked);
   if (what == "score") return score(pool, asked);
+  if (what == "memory") return json::Value().set("peak_rss", pool.first().peak_rss());
   SY_TRY(const Tokens list, pool.first().tokenize({.text = asked["text"].string()}));
   return json::Value().set("tokens", value(list));
 }
@@ -84,6 +85,7 @@ Result<bool> serve(char** arguments, bool sandboxed) {
   options.model = &model;
   options.load.context = static_cast<u32>(std::atoi(arguments[4]));
   options.load.sequences = static_cast<u32>(std::atoi(arguments[5]));
+  options.load.threads = static_cast<u32>(std::atoi(arguments[6]));
   options.sandboxed = sandboxed;
   const double start = now();
   SY_TRY(engine::Pool pool, engine::Pool::start(options, static_cast<u32>(std::atoi(arguments[3]))));
@@ -107,8 +109,8 @@ Result<bool> serve(char** arguments, bool sandboxed) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 6) return 2;
-  const auto done = serve(arguments, count == 6);
+  if (count < 7) return 2;
+  const auto done = serve(arguments, count == 7);
   if (!done) std::cerr << done.error().message << "\n";
   return done ? 0 : 1;
 }

@@ -112,6 +112,7 @@ def host(rng, calm):
 ODD_NUMBERS = ["-0.5", "1e9", "", "1.", "007", "0.1234567", "9" * 12, "9" * 13, "20.000001"]
 SCORES = ["0.2", "0.5", "0.93", "0.99"]
 MEASURED = [("speed", {"phase": "generation"}, "token/s", ["12", "20", "42.5"]), ("speed", {"phase": "load"}, "ms", ["50", "900"]),
+            ("speed", {"phase": "batched", "sequences": "4"}, "token/s", ["12", "20", "42.5"]),
             ("memory", {"what": "peak_rss", "context": "2048"}, "byte", ["1000", "300000000", "900000000"]), ("memory", {"what": "weights"}, "byte", ["1000"]),
             ("quality", {"task": "arc"}, "1", SCORES), ("damage", {"score": "top_agreement"}, "1", SCORES),
             ("damage", {"score": "perplexity"}, "1", ["-0.01", "0.03", "0.9"]), ("pass_rate", {"expect": EXPECTED}, "1", SCORES)]
@@ -200,7 +201,8 @@ def requirements(rng):
                             "accept": rng.choice([[], [], ["confirm", "remove_tool"], ["block_tainted"]])},
         "runtime_cve": dict,
         "runtime_verified": lambda: rng.choice([{}, {"origins": ["built"]}, {"origins": ["packaged", "built"], "hardening": ["canary"]}]),
-        "speed": lambda: rng.choice([{"phase": "generation", "min": 20}, {"phase": "load", "max_ms": 100}, {"phase": "load", "min": 1}]),
+        "speed": lambda: rng.choice([{"phase": "generation", "min": 20}, {"phase": "load", "max_ms": 100}, {"phase": "load", "min": 1},
+                                     {"phase": "batched", "min": 20}, {"phase": "batched", "min": 20, "sequences": rng.choice([4, 16])}]),
         "memory": lambda: {"max_mb": rng.choice([1, 512]), **rng.choice([{}, {"what": "weights"}, {"context": 2048}])},
         "quality": lambda: {"task": rng.choice(["arc", "arc", "b\u202e"]), "min_percent": rng.choice([1, 50, 93, 100]), **rng.choice([{}, {"assurance": "claimed"}])},
         "damage": lambda: rng.choice([{"score": "top_agreement", "min_percent": 90}, {"score": "perplexity", "max_percent": 50}, {"score": "perplexity"}]),

@@ -29,7 +29,7 @@ bool cut_at(const std::vector<std::string>& words, std::string& text, std::size_
 }  // namespace
 
 void Model::generate(const Generate& request, const std::function<void(Generated)>& give, const Tell& tell) {
-  const u64 begin = microseconds();
+  u64 begin = microseconds();
   if (std::ranges::any_of(request.stops, &std::string::empty)) throw std::runtime_error("an empty text ends nothing");
   std::vector<Tokens> prompts;
   std::vector<std::size_t> wanted;
@@ -73,6 +73,7 @@ void Model::generate(const Generate& request, const std::function<void(Generated
     return held + 1 < length_;
   };
   Lanes lanes(context_.get(), lanes_shape(), std::move(prompts), std::move(wanted));
+  begin = microseconds();  // the memory is cleared
   for (lanes.fill(); !lanes.finished(); lanes.fill()) {
     if (cancelled_()) throw std::runtime_error("cancelled");
     lanes.decode();

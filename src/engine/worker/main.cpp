@@ -3,8 +3,8 @@
 // Descriptors: 3 the socket, 4 the model, 5 a page whose first word cancels, 6 the reference model, if any. It enters
 // its sandbox before it reads a byte of a model; what it can't enter it says in its first frame. Attack resisted:
 // llama.cpp's loader, templates and arithmetic are driven by the model's file; whoever takes them over finds no
-// network, no file system, no exec and no new thread. Tested by tests/cli/engine_test.py;
-// the escape battery is tests/unit/engine_escape_test.cpp.
+// network, no file system, no exec and no new thread; those it computes with were started before. Tested by
+// tests/cli/engine_test.py; the escape battery is tests/unit/engine_escape_test.cpp.
 #include <llama.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -20,6 +20,7 @@
 #include "engine/worker/lock.hpp"
 #include "engine/worker/model.hpp"
 #include "engine/worker/self_test.hpp"
+#include "engine/worker/threads.hpp"
 
 namespace steelyard::engine {
 namespace {
@@ -58,8 +59,8 @@ M read(Bytes payload) {
 class Session {
  public:
   // Opened as streams before the sandbox: that asks for their flags, which is forbidden later.
-  explicit Session(std::atomic<u32>* control)
-      : control_(control), files_{::fdopen(kModel, "rb"), ::fdopen(kReference, "rb")} {}
+  Session(std::atomic<u32>* control, u32 threads)
+      : control_(control), threads_(threads), files_{::fdopen(kModel, "rb"), ::fdopen(kReference, "rb")} {}
 
   void answer(Type type, Bytes payload) {
     switch (type) {
@@ -107,6 +108,7 @@ class Session {
   void load(const Load& wanted) {
     auto& place = wanted.reference ? reference_ : model_;
     if (place) throw std::runtime_error("a model is loaded already");
+    if (wanted.threads != threads_) throw std::runtime_error("another number of threads than it was started with");
     std::FILE*& file = files_[wanted.reference ? 1 : 0];
     if (file == nullptr) throw std::runtime_error("no model was handed over");
     place =
@@ -150,11 +152,13 @@ class Session {
       out.reference.push_back(other[token]);
       out.divergence.push_back(static_cast<float>(std::max(divergence, 0.0)));
       out.agrees.push_back(best == best_other ? 1 : 0);
+      out.flips.push_back((best == token) != (best_other == token) ? 1 : 0);
     });
     give(Type::compared, std::move(out));
   }
 
   std::atomic<u32>* control_;
+  u32 threads_;
   std::array<std::FILE*, 2> files_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Model> reference_;
@@ -162,13 +166,14 @@ class Session {
 };
 
 // With `open` there is no sandbox: only to measure what it costs.
-int serve(u64 memory, bool open) {
+int serve(u64 memory, u32 threads, bool open) {
   void* page = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, kControl, 0);
   if (page == MAP_FAILED) return 1;
   llama_backend_init();
-  Session session(static_cast<std::atomic<u32>*>(page));
+  Session session(static_cast<std::atomic<u32>*>(page), threads);
   Hello hello;
-  if (!open) hello.sandbox = lock(memory);
+  const auto start = [threads] { start_threads(threads); };
+  if (!open) hello.sandbox = lock(memory, threads > 1 ? start : std::function<void()>());
   hello.variant = llama_print_system_info();
   if (!send(encode(Type::hello, hello))) return 1;
   std::vector<std::byte> payload;
@@ -199,7 +204,8 @@ int main(int count, char** arguments) {
   llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
   const std::string_view mode = count > 1 ? arguments[1] : "";
   if (mode == "--self-test") return engine::self_test();
-  if ((mode == "--serve" || mode == "--serve-open") && count == 3)
-    return engine::serve(std::strtoull(arguments[2], nullptr, 10), mode == "--serve-open");
+  if ((mode == "--serve" || mode == "--serve-open") && count == 4)
+    return engine::serve(std::strtoull(arguments[2], nullptr, 10),
+                         static_cast<steelyard::u32>(std::strtoul(arguments[3], nullptr, 10)), mode == "--serve-open");
   return 2;
 }

@@ -1,6 +1,7 @@
 #include "engine/worker/model.hpp"
 
 #include <chat.h>
+#include <llama-ext.h>
 #include <llama.h>
 
 #include <algorithm>
@@ -37,7 +38,8 @@ Model::Model(std::FILE* file, const Load& load, const std::function<bool()>& can
   wanted.n_gpu_layers = 0;
   const Kernels kernels = choose_kernels(file, load.fastest);
   wanted.use_extra_bufts = kernels.repack;
-  exact_ = kernels.exact;
+  untiled_ = kernels.exact;
+  exact_ = kernels.exact && load.threads == 1;  // a product split between threads may add up in another order
   struct Listener {
     const Tell& tell;
     const std::function<bool()>& cancelled;
@@ -89,12 +91,16 @@ Loaded Model::describe() const {
   out.bos = llama_vocab_bos(vocab_);
   if (const char* source = llama_model_chat_template(model_.get(), nullptr)) out.chat_template = source;
   out.milliseconds = load_ms_;
+  for (const auto& [type, part] : llama_get_memory_breakdown(context_.get())) {
+    out.cache_bytes += part.context;
+    out.compute_bytes += part.compute;
+  }
   out.exact = exact_;
   return out;
 }
 
 Lanes::Shape Model::lanes_shape() const {
-  return {.lanes = sequences_, .batch = batch_, .stretch = exact_ ? kUntiled : batch_};
+  return {.lanes = sequences_, .batch = batch_, .stretch = untiled_ ? kUntiled : batch_};
 }
 
 void Model::check_tokens(const Tokens& tokens) const {

@@ -16,6 +16,11 @@ constexpr Param kParams[] = {
      .meaning = "tokens a second, of prompt, generation and batched",
      .least = 1,
      .most = 1'000'000},
+    {.name = "sequences",
+     .type = Param::Type::integer,
+     .meaning = "answers side by side, of batched (default: any that was measured)",
+     .least = 1,
+     .most = 256},
     {.name = "max_ms",
      .type = Param::Type::integer,
      .meaning = "milliseconds, of first_token and load",
@@ -38,6 +43,10 @@ Ruling evaluate(const Requirement& requirement, const Inputs& inputs) {
           .least = std::nullopt,
           .most = std::nullopt,
           .decide = std::string(kBench)};
+  if (const json::Value* sequences = requirement.params.find("sequences"); sequences != nullptr && phase == "batched") {
+    ask.slice.set("sequences", std::to_string(sequences->integer()));
+    ask.what += fmt::format(" {}", sequences->integer());
+  }
   (rate ? ask.least : ask.most) = limit->integer() * kWhole;
   return judge(inputs, ask);
 }
