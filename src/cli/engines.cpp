@@ -121,7 +121,8 @@ Result<evidence::Record> run_plan(Session& session, const Cleared& model, bench:
   plan.overridden = model.overridden;
   plan.engine = model.engine;
   plan.engine_sha256 = model.engine_sha256;
-  if (!session.arguments().has("no-cache")) plan.answers = session.cache_folder() / "answers";
+  const std::filesystem::path cache = session.cache_folder();
+  if (!cache.empty() && !session.arguments().has("no-cache")) plan.answers = cache / "answers";
   const bool shown = ::isatty(STDERR_FILENO) == 1 && !session.arguments().has("quiet") &&
                      session.arguments().value("progress", "auto") == "auto";
   bench::Told tell;
