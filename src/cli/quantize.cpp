@@ -17,6 +17,8 @@ constexpr Flag kFlags[] = {
     {"-t,--type", "TYPE", "what to quantize to, as llama-quantize names it: Q4_K_M, Q8_0, …", ""},
     {"-o,--output", "FILE", "the model that is written (default: SRC-TYPE.gguf beside SRC)", ""},
     kMatrix,
+    kCalibrate,
+    {"--windows", "N", "calibrate with at most N windows of 512 tokens (default: all of TEXT)", ""},
     kRequantize,
     kStack,
     kQuantizer,
@@ -49,6 +51,45 @@ Result<fs::path> destination(const Arguments& arguments, const std::string& type
   return out;
 }
 
+// The matrix that is there already, when its attestation says that it was made of the same; an Error when it doesn't.
+Result<bool> made_before(Session& session, Inputs& from, const fs::path& path, u64 most) {
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(path, error))) return false;
+  SY_TRY(io::File file, opened(path));
+  const auto text = io::read_text(path.string() + ".intoto.json", u64{1} << 20);
+  const auto said = text ? quantize::read_matrix_attestation(*text) : fail(ErrorCode::io, "");
+  if (!said || said->matrix->sha256 != io::hash(file) || said->source.sha256 != from.source.sha256 ||
+      said->calibration->text.sha256 != io::hash(*from.text) || said->calibration->most != most ||
+      said->calibration->text.name != from.text_path.filename().string() ||
+      said->calibration->program != from.calibrator->sha256)
+    return fail(ErrorCode::usage,
+                fmt::format("{}: an importance matrix is there that nothing says was made of this; use it with "
+                            "--imatrix, remove it, or put the --output elsewhere",
+                            text::display(path.string())));
+  from.calibration = said->calibration;
+  from.matrix = std::move(file);
+  from.matrix_path = path;
+  session.note(fmt::format("{}: made before, of the same source and text", text::display(path.string())), 1);
+  return true;
+}
+
+// From --calibrate: SRC.imatrix.gguf beside the output, and what says how it was made.
+Result<bool> matrix(Session& session, Inputs& from, const fs::path& out) {
+  SY_TRY(const u64 most, number<u64>(session.arguments(), "windows", 0, 1, 1'000'000));
+  if (!from.text) {
+    if (most != 0) return fail(ErrorCode::usage, "--windows: only --calibrate computes any");
+    return true;
+  }
+  const std::string source = fs::path(from.source.scan.subjects.front().path).stem().string();
+  const fs::path path = out.parent_path() / (source + ".imatrix.gguf");
+  SY_TRY(const bool there, made_before(session, from, path, most));
+  if (there) return true;
+  SY_CHECK(calibrate(session, from, path, most));
+  const quantize::Derivation of = derivation(session, from, {}, {});
+  SY_CHECK(io::write_atomically(path.string() + ".intoto.json", json::pretty(quantize::slsa_of_matrix(of)) + "\n"));
+  return true;
+}
+
 // What scan says of the output may not be worse than what it said of the source. The output's digest.
 Result<std::string> examined(Session& session, const quantize::Made& made, const evidence::Record& source) {
   SY_TRY(const auto targets, session.targets({made.file->path().string()}));
@@ -73,6 +114,10 @@ evidence::Record record_of(const quantize::Derivation& of, const Inputs& from, u
   out.subjects = {{"weights", of.output.name, of.output.sha256, of.output.bytes},
                   {"source", of.source.name, of.source.sha256, of.source.bytes}};
   if (of.matrix) out.subjects.push_back({"imatrix", of.matrix->name, of.matrix->sha256, of.matrix->bytes});
+  if (of.calibration) {
+    const quantize::Named& text = of.calibration->text;
+    out.subjects.push_back({"calibration-text", text.name, text.sha256, text.bytes});
+  }
   out.method = {.tool = of.tool,
                 .analyzer = 1,
                 .rules = {},
@@ -90,6 +135,9 @@ evidence::Record record_of(const quantize::Derivation& of, const Inputs& from, u
                                .set("known", !of.stack.empty())
                                .set("repository", of.repository)
                                .set("commit", of.commit));
+  if (of.calibration)
+    fact("quantize.calibration",
+         json::Value().set("windows", of.calibration->windows).set("program", of.calibration->program));
   fact("quantize.tensors", u64{from.layout.tensors.size()});
   fact("quantize.override", of.overridden ? json::Value(from.source.objection) : json::Value(""));
   out.run = {of.at, ms, of.sandbox, "hashed"};
@@ -103,8 +151,9 @@ Result<int> answer(Session& session) {
     return fail(ErrorCode::usage, "--type is missing: what to quantize to, Q4_K_M for instance");
   SY_TRY(const quantize::Type type, quantize::type_named(arguments.value("type")));
   SY_TRY(const fs::path out, destination(arguments, type.name));
-  SY_TRY(const Inputs from, inputs(session, {arguments.positional[0], type.name, arguments.value("imatrix"),
-                                             arguments.has("allow-requantize")}));
+  SY_TRY(Inputs from, inputs(session, {arguments.positional[0], type.name, arguments.value("imatrix"),
+                                       arguments.value("calibrate"), arguments.has("allow-requantize")}));
+  SY_CHECK(matrix(session, from, out));
   SY_TRY(const quantize::Made result, made(session, from, out));
   SY_TRY(const std::string sha256, examined(session, result, from.source.scan));
   std::error_code error;
@@ -148,8 +197,11 @@ const Command quantize_command{
     "SRC",
     "SRC is a GGUF file of F16, BF16 or F32 tensors. It is scanned first; one with findings of high severity or\n"
     "above isn't touched. Beside the output: FILE.intoto.json (SLSA provenance) and FILE.derivation.json (for\n"
-    "ggufpacker verify-attestation), neither signed.\n\nExamples:\n"
+    "ggufpacker verify-attestation), neither signed. --calibrate leaves SRC.imatrix.gguf there too, with its own\n"
+    "FILE.intoto.json: further types of the same source use it without computing it again, and a calibration that was\n"
+    "cut goes on from the last 64 windows.\n\nExamples:\n"
     "  steelyard quantize model-f16.gguf -t Q4_K_M\n"
+    "  steelyard quantize model-f16.gguf -t IQ2_XS --calibrate text.txt\n"
     "  steelyard quantize model-f16.gguf -t IQ4_XS --imatrix model.imatrix.gguf -o small.gguf",
     kFlags,
     run};

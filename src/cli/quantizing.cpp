@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/sha256.hpp"
 #include "base/text.hpp"
 
 namespace steelyard::cli {
@@ -33,14 +34,37 @@ class Interruptible {
   std::array<struct sigaction, kSignals.size()> before_{};
 };
 
+// Where sections of a calibration are kept: the same for the same inputs, empty when nothing is kept.
+fs::path state_of(const Session& session, const Inputs& from, const std::string& text, u64 most) {
+  const fs::path cache = session.cache_folder();
+  if (cache.empty()) return {};
+  std::error_code error;
+  fs::create_directories(cache / "calibration", error);
+  if (error) return {};
+  const std::string key = fmt::format("{} {} {} {} {}", from.source.sha256, text, from.calibrator->sha256,
+                                      from.text_path.filename().string(), most);
+  return fs::canonical(cache / "calibration", error) / (sha256(key).substr(0, 32) + ".gguf");
+}
+
+bool shown(const Session& session) { return ::isatty(STDERR_FILENO) == 1 && !session.arguments().has("quiet"); }
+
+// On one line of the terminal.
+auto teller(bool shown, std::string_view what) {
+  return [shown, what](u64 done, u64 of) {
+    if (!shown) return;
+    fmt::print(stderr, "\r\033[K{} {} of {}", what, done, of);
+    std::fflush(stderr);
+  };
+}
+
+}  // namespace
+
 Result<io::File> opened(const fs::path& path) {
   std::error_code error;
   const fs::path whole = fs::canonical(path, error);
   if (error) return fail(ErrorCode::usage, fmt::format("{}: {}", text::display(path.string()), error.message()));
   return io::File::open(whole);
 }
-
-}  // namespace
 
 Result<Inputs> inputs(Session& session, const Wanted& wanted) {
   const Arguments& arguments = session.arguments();
@@ -50,11 +74,25 @@ Result<Inputs> inputs(Session& session, const Wanted& wanted) {
   if (!arguments.has("stack") && data.empty())
     return fail(ErrorCode::usage, "there is no home folder with a stack; name its place with --stack PREFIX");
   const fs::path prefix = arguments.has("stack") ? fs::path(arguments.value("stack")) : data / "stack";
+  if (!wanted.matrix.empty() && !wanted.text.empty())
+    return fail(ErrorCode::usage, "--imatrix and --calibrate: one of them says where the importance matrix is from");
+  if (type.matrix && wanted.matrix.empty() && wanted.text.empty())
+    return fail(
+        ErrorCode::usage,
+        fmt::format("{} needs an importance matrix: --calibrate TEXT makes one from a text that is like what the "
+                    "model will read, --imatrix FILE takes one that is there",
+                    type.name));
   SY_TRY(quantize::Program program,
-         quantize::find_program(fs::absolute(prefix), arguments.value("quantizer"), arguments.has("foreign-stack")));
-  std::optional<io::File> matrix;
+         quantize::find_program(fs::absolute(prefix), "llama-quantize", arguments.value("quantizer"),
+                                arguments.has("foreign-stack")));
+  std::optional<io::File> matrix, text;
+  std::optional<quantize::Program> calibrator;
   if (!wanted.matrix.empty()) {
     SY_TRY(matrix, opened(wanted.matrix));
+  }
+  if (!wanted.text.empty()) {
+    SY_TRY(text, opened(wanted.text));
+    SY_TRY(calibrator, quantize::find_program(fs::absolute(prefix), "llama-imatrix", {}, false));
   }
   SY_TRY(Scanned source, scanned(session, wanted.source, "quantized"));
   const std::string shown = text::display(wanted.source);
@@ -73,9 +111,42 @@ Result<Inputs> inputs(Session& session, const Wanted& wanted) {
                 std::move(program),
                 std::move(matrix),
                 wanted.matrix.empty() ? fs::path() : fs::absolute(wanted.matrix),
+                std::move(text),
+                wanted.text.empty() ? fs::path() : fs::absolute(wanted.text),
+                std::move(calibrator),
+                std::nullopt,
                 std::move(type),
                 wanted.requantize,
                 threads};
+}
+
+Result<bool> calibrate(Session& session, Inputs& from, const fs::path& matrix, u64 most) {
+  const std::string text = io::hash(*from.text);
+  const fs::path state = state_of(session, from, text, most);
+  const quantize::Calibration request{.source = &from.source.file,
+                                      .layout = &from.layout,
+                                      .program = &*from.calibrator,
+                                      .text = &*from.text,
+                                      .text_path = from.text_path,
+                                      .most = most,
+                                      .threads = from.threads,
+                                      .beside = matrix,
+                                      .state = state,
+                                      .read = quantize::read_layout};
+  const Interruptible signals;
+  const bool visible = shown(session);
+  const auto done = quantize::calibrate(request, interrupted, teller(visible, "calibrating: window"));
+  if (visible) fmt::print(stderr, "\r\033[K");
+  if (!done) return std::unexpected(done.error());
+  if (done->kept != 0) session.note(fmt::format("{} windows were kept from an earlier run", done->kept), 1);
+  SY_CHECK(done->file->publish(matrix));
+  std::error_code error;
+  if (!state.empty()) fs::remove(state, error);
+  SY_TRY(from.matrix, opened(matrix));
+  from.matrix_path = matrix;
+  from.calibration = quantize::Origin{
+      {from.text_path.filename().string(), text, from.text->size()}, done->windows, most, from.calibrator->sha256};
+  return true;
 }
 
 Result<quantize::Made> made(Session& session, const Inputs& from, const fs::path& beside) {
@@ -87,15 +158,12 @@ Result<quantize::Made> made(Session& session, const Inputs& from, const fs::path
                             .type = from.type,
                             .requantize = from.requantize,
                             .threads = from.threads,
-                            .beside = beside};
+                            .beside = beside,
+                            .read = quantize::read_layout};
   const Interruptible signals;
-  const bool shown = ::isatty(STDERR_FILENO) == 1 && !session.arguments().has("quiet");
-  auto out = quantize::make(request, interrupted, [&](u64 done, u64 of) {
-    if (!shown) return;
-    fmt::print(stderr, "\r\033[Kquantizing: tensor {} of {}", done, of);
-    std::fflush(stderr);
-  });
-  if (shown) fmt::print(stderr, "\r\033[K");
+  const bool visible = shown(session);
+  auto out = quantize::make(request, interrupted, teller(visible, "quantizing: tensor"));
+  if (visible) fmt::print(stderr, "\r\033[K");
   return out;
 }
 
@@ -107,6 +175,7 @@ quantize::Derivation derivation(const Session& session, const Inputs& from, cons
   out.source = {name(from.source.scan.subjects.front()), from.source.sha256, from.source.file.size()};
   if (from.matrix)
     out.matrix = quantize::Named{from.matrix_path.filename().string(), io::hash(*from.matrix), from.matrix->size()};
+  out.calibration = from.calibration;
   out.type = from.type.name;
   out.requantize = from.requantize;
   out.quantizer = from.program.sha256;

@@ -3,6 +3,7 @@
 
 #include "cli/engines.hpp"
 #include "quantize/attestation.hpp"
+#include "quantize/calibrate.hpp"
 #include "quantize/quantize.hpp"
 
 namespace steelyard::cli {
@@ -12,7 +13,9 @@ inline constexpr Flag kStack = {"--stack", "PREFIX", "where stacks are built (de
 inline constexpr Flag kQuantizer = {"--quantizer", "FILE", "a llama-quantize instead of that of the newest stack", ""};
 inline constexpr Flag kForeign = {"--foreign-stack", "",
                                   "use --quantizer although no stack's record knows it; goes on record", ""};
-inline constexpr Flag kMatrix = {"--imatrix", "FILE", "importance matrix", ""};
+inline constexpr Flag kMatrix = {"--imatrix", "FILE", "importance matrix, as llama-imatrix writes it", ""};
+inline constexpr Flag kCalibrate = {"--calibrate", "TEXT",
+                                    "make the importance matrix from this text, by llama-imatrix", ""};
 inline constexpr Flag kRequantize = {"--allow-requantize", "", "the source may be quantized already", ""};
 
 // Everything that goes into a quantization, opened and checked.
@@ -22,6 +25,11 @@ struct Inputs {
   quantize::Program program;
   std::optional<io::File> matrix;
   std::filesystem::path matrix_path;
+  // To make the matrix from.
+  std::optional<io::File> text;
+  std::filesystem::path text_path;
+  std::optional<quantize::Program> calibrator;
+  std::optional<quantize::Origin> calibration;  // once it was made
   quantize::Type type;
   bool requantize = false;
   u32 threads = 1;
@@ -31,10 +39,16 @@ struct Wanted {
   std::string source;
   std::string type;
   std::filesystem::path matrix;  // may be empty
+  std::filesystem::path text;    // may be empty
   bool requantize = false;
 };
 
 Result<Inputs> inputs(Session& session, const Wanted& wanted);
+Result<io::File> opened(const std::filesystem::path& path);
+
+// Makes from.matrix from from.text, with the most windows that are asked for, and writes it to `matrix`, whose bare
+// name goes into what is quantized with it.
+Result<bool> calibrate(Session& session, Inputs& from, const std::filesystem::path& matrix, u64 most);
 
 // `beside`: a name in the folder for the temporary file.
 Result<quantize::Made> made(Session& session, const Inputs& from, const std::filesystem::path& beside);
