@@ -37,7 +37,8 @@ i64 milliseconds() {
 
 // Where the output goes: an absolute path in a folder that is there, and not the source.
 Result<fs::path> destination(const Arguments& arguments, const std::string& type) {
-  const fs::path source = arguments.positional[0];
+  fs::path source = arguments.positional[0];
+  if (!source.has_filename()) source = source.parent_path();  // a directory's name with a slash
   fs::path out = arguments.value("output");
   if (out.empty()) out = source.parent_path() / (source.stem().string() + "-" + type + ".gguf");
   out = fs::absolute(out).lexically_normal();
@@ -80,7 +81,7 @@ Result<bool> matrix(Session& session, Inputs& from, const fs::path& out) {
     if (most != 0) return fail(ErrorCode::usage, "--windows: only --calibrate computes any");
     return true;
   }
-  const std::string source = fs::path(from.source.scan.subjects.front().path).stem().string();
+  const std::string source = from.parts.empty() ? fs::path(from.name).stem().string() : from.name;
   const fs::path path = out.parent_path() / (source + ".imatrix.gguf");
   SY_TRY(const bool there, made_before(session, from, path, most));
   if (there) return true;
@@ -113,6 +114,8 @@ evidence::Record record_of(const quantize::Derivation& of, const Inputs& from, u
   out.kind = "quantize";
   out.subjects = {{"weights", of.output.name, of.output.sha256, of.output.bytes},
                   {"source", of.source.name, of.source.sha256, of.source.bytes}};
+  for (const quantize::Named& part : of.parts)
+    out.subjects.push_back({"source-file", part.name, part.sha256, part.bytes});
   if (of.matrix) out.subjects.push_back({"imatrix", of.matrix->name, of.matrix->sha256, of.matrix->bytes});
   if (of.calibration) {
     const quantize::Named& text = of.calibration->text;
@@ -152,7 +155,7 @@ Result<int> answer(Session& session) {
   SY_TRY(const quantize::Type type, quantize::type_named(arguments.value("type")));
   SY_TRY(const fs::path out, destination(arguments, type.name));
   SY_TRY(Inputs from, inputs(session, {arguments.positional[0], type.name, arguments.value("imatrix"),
-                                       arguments.value("calibrate"), arguments.has("allow-requantize")}));
+                                       arguments.value("calibrate"), arguments.has("allow-requantize"), out}));
   SY_CHECK(matrix(session, from, out));
   SY_TRY(const quantize::Made result, made(session, from, out));
   SY_TRY(const std::string sha256, examined(session, result, from.source.scan));
@@ -164,8 +167,8 @@ Result<int> answer(Session& session) {
   if (!from.source.file.unchanged()) return fail(ErrorCode::io, "the source changed while it was quantized");
   SY_CHECK(result.file->publish(out));
   SY_CHECK(io::write_atomically(out.string() + ".intoto.json", json::pretty(quantize::slsa(of)) + "\n"));
-  // ggufpacker re-derives without --allow-requantize.
-  if (!of.requantize)
+  // ggufpacker re-derives from one file and without --allow-requantize.
+  if (!of.requantize && of.parts.empty())
     SY_CHECK(io::write_atomically(out.string() + ".derivation.json", json::pretty(quantize::ggufpacker(of)) + "\n"));
   if (const fs::path cache = session.cache_folder(); !cache.empty()) {
     if (const auto kept = evidence::Store(cache / "evidence").put(record); !kept)
@@ -195,12 +198,15 @@ const Command quantize_command{
     "quantize",
     "a quantized model from a scanned one, by the controlled runtime, with its provenance",
     "SRC",
-    "SRC is a GGUF file of F16, BF16 or F32 tensors. It is scanned first; one with findings of high severity or\n"
-    "above isn't touched. Beside the output: FILE.intoto.json (SLSA provenance) and FILE.derivation.json (for\n"
+    "SRC is a GGUF file of F16, BF16 or F32 tensors, or a directory as Hugging Face's transformers saves it:\n"
+    "config.json, tokenizer.json (byte-level BPE) and safetensors of a dense Llama, Mistral, Qwen2 or Qwen3. It is\n"
+    "scanned first; one with findings of high severity or above isn't touched. Beside the output: FILE.intoto.json "
+    "(SLSA provenance) and FILE.derivation.json (for\n"
     "ggufpacker verify-attestation), neither signed. --calibrate leaves SRC.imatrix.gguf there too, with its own\n"
     "FILE.intoto.json: further types of the same source use it without computing it again, and a calibration that was\n"
     "cut goes on from the last 64 windows.\n\nExamples:\n"
     "  steelyard quantize model-f16.gguf -t Q4_K_M\n"
+    "  steelyard quantize SmolLM2-135M-Instruct/ -t Q4_K_M -o smollm2.gguf\n"
     "  steelyard quantize model-f16.gguf -t IQ2_XS --calibrate text.txt\n"
     "  steelyard quantize model-f16.gguf -t IQ4_XS --imatrix model.imatrix.gguf -o small.gguf",
     kFlags,

@@ -6,6 +6,7 @@
 
 #include "base/sha256.hpp"
 #include "base/text.hpp"
+#include "quantize/worker.hpp"
 
 namespace steelyard::cli {
 namespace {
@@ -94,10 +95,24 @@ Result<Inputs> inputs(Session& session, const Wanted& wanted) {
     SY_TRY(text, opened(wanted.text));
     SY_TRY(calibrator, quantize::find_program(fs::absolute(prefix), "llama-imatrix", {}, false));
   }
-  SY_TRY(Scanned source, scanned(session, wanted.source, "quantized"));
+  std::unique_ptr<quantize::Temporary> file;
+  std::vector<quantize::Named> parts;
+  std::optional<Scanned> source;
+  std::string name;
+  SY_TRY(auto directory, converted(session, wanted.source, wanted.beside));
+  if (directory) {
+    file = std::move(directory->file);
+    parts = std::move(directory->parts);
+    name = std::move(directory->name);
+    source.emplace(std::move(directory->source));
+  } else {
+    SY_TRY(source, scanned(session, wanted.source, "quantized"));
+    name = fs::path(source->scan.subjects.front().path).filename().string();
+  }
   const std::string shown = text::display(wanted.source);
-  auto layout = quantize::read_layout(source.file);
-  if (!layout) return fail(ErrorCode::usage, fmt::format("{}: {}", shown, layout.error().message));
+  SY_TRY(const quantize::ReadLayout read, layout_reader(session));
+  auto layout = read(source->file);
+  if (!layout) return fail(layout.error().code, fmt::format("{}: {}", shown, layout.error().message));
   if (layout->keys.contains("split.count"))
     return fail(ErrorCode::usage, fmt::format("{}: one of several shards; llama-gguf-split --merge joins them", shown));
   if (quantize::quantized(*layout) && !wanted.requantize)
@@ -106,7 +121,10 @@ Result<Inputs> inputs(Session& session, const Wanted& wanted) {
                                               shown));
   const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
   const u32 threads = options.jobs != 0 ? options.jobs : static_cast<u32>(std::max(1L, processors));
-  return Inputs{std::move(source),
+  return Inputs{std::move(file),
+                std::move(parts),
+                std::move(name),
+                std::move(*source),
                 std::move(*layout),
                 std::move(program),
                 std::move(matrix),
@@ -120,7 +138,13 @@ Result<Inputs> inputs(Session& session, const Wanted& wanted) {
                 threads};
 }
 
+Result<quantize::ReadLayout> layout_reader(Session& session) {
+  SY_TRY(const auto services, session.services());
+  return [zygote = &services.zygote](const io::File& file) { return quantize::layout_in_worker(*zygote, file); };
+}
+
 Result<bool> calibrate(Session& session, Inputs& from, const fs::path& matrix, u64 most) {
+  SY_TRY(const quantize::ReadLayout read, layout_reader(session));
   const std::string text = io::hash(*from.text);
   const fs::path state = state_of(session, from, text, most);
   const quantize::Calibration request{.source = &from.source.file,
@@ -132,7 +156,7 @@ Result<bool> calibrate(Session& session, Inputs& from, const fs::path& matrix, u
                                       .threads = from.threads,
                                       .beside = matrix,
                                       .state = state,
-                                      .read = quantize::read_layout};
+                                      .read = read};
   const Interruptible signals;
   const bool visible = shown(session);
   const auto done = quantize::calibrate(request, interrupted, teller(visible, "calibrating: window"));
@@ -150,6 +174,7 @@ Result<bool> calibrate(Session& session, Inputs& from, const fs::path& matrix, u
 }
 
 Result<quantize::Made> made(Session& session, const Inputs& from, const fs::path& beside) {
+  SY_TRY(const quantize::ReadLayout read, layout_reader(session));
   quantize::Request request{.source = &from.source.file,
                             .layout = &from.layout,
                             .program = &from.program,
@@ -159,7 +184,7 @@ Result<quantize::Made> made(Session& session, const Inputs& from, const fs::path
                             .requantize = from.requantize,
                             .threads = from.threads,
                             .beside = beside,
-                            .read = quantize::read_layout};
+                            .read = read};
   const Interruptible signals;
   const bool visible = shown(session);
   auto out = quantize::make(request, interrupted, teller(visible, "quantizing: tensor"));
@@ -169,10 +194,10 @@ Result<quantize::Made> made(Session& session, const Inputs& from, const fs::path
 
 quantize::Derivation derivation(const Session& session, const Inputs& from, const quantize::Made& made,
                                 quantize::Named output) {
-  const auto name = [](const evidence::Subject& subject) { return fs::path(subject.path).filename().string(); };
   quantize::Derivation out;
   out.output = std::move(output);
-  out.source = {name(from.source.scan.subjects.front()), from.source.sha256, from.source.file.size()};
+  out.source = {from.name, from.source.sha256, from.source.file.size()};
+  out.parts = from.parts;
   if (from.matrix)
     out.matrix = quantize::Named{from.matrix_path.filename().string(), io::hash(*from.matrix), from.matrix->size()};
   out.calibration = from.calibration;

@@ -1,6 +1,7 @@
 // What quantize and rederive do alike: the program, the inputs, the run, and the user's interruption of it.
 #pragma once
 
+#include "cli/converting.hpp"
 #include "cli/engines.hpp"
 #include "quantize/attestation.hpp"
 #include "quantize/calibrate.hpp"
@@ -20,6 +21,9 @@ inline constexpr Flag kRequantize = {"--allow-requantize", "", "the source may b
 
 // Everything that goes into a quantization, opened and checked.
 struct Inputs {
+  std::unique_ptr<quantize::Temporary> converted;  // what source is, when it was a directory
+  std::vector<quantize::Named> parts;              // and its files
+  std::string name;                                // of the source, without its folder
   Scanned source;
   quantize::Layout layout;
   quantize::Program program;
@@ -41,6 +45,7 @@ struct Wanted {
   std::filesystem::path matrix;  // may be empty
   std::filesystem::path text;    // may be empty
   bool requantize = false;
+  std::filesystem::path beside = {};  // a name in the folder for temporary files
 };
 
 Result<Inputs> inputs(Session& session, const Wanted& wanted);
@@ -50,8 +55,9 @@ Result<io::File> opened(const std::filesystem::path& path);
 // name goes into what is quantized with it.
 Result<bool> calibrate(Session& session, Inputs& from, const std::filesystem::path& matrix, u64 most);
 
-// `beside`: a name in the folder for the temporary file.
 Result<quantize::Made> made(Session& session, const Inputs& from, const std::filesystem::path& beside);
+// read_layout in a worker.
+Result<quantize::ReadLayout> layout_reader(Session& session);
 
 // From the inputs and the output's name and digest; without the record's id.
 quantize::Derivation derivation(const Session& session, const Inputs& from, const quantize::Made& made,

@@ -99,12 +99,10 @@ json::Value document(const quantize::Difference& found, const Inputs& from, bool
 
 void print(const std::string& shown, const quantize::Difference& found, const Inputs& from) {
   if (found.identical) {
-    fmt::print("{}: identical to what {} gives as {}\n", shown, text::display(from.source.scan.subjects.front().path),
-               from.type.name);
+    fmt::print("{}: identical to what {} gives as {}\n", shown, text::display(from.name), from.type.name);
     return;
   }
-  fmt::print("{}: not what {} gives as {}\n", shown, text::display(from.source.scan.subjects.front().path),
-             from.type.name);
+  fmt::print("{}: not what {} gives as {}\n", shown, text::display(from.name), from.type.name);
   for (const std::string& key : found.keys) fmt::print("  key {}\n", key);
   for (const std::string& tensor : found.tensors) fmt::print("  tensor {}\n", tensor);
   if (const auto& block = found.first) {
@@ -158,8 +156,11 @@ Result<int> answer(Session& session) {
   if (error) return fail(ErrorCode::usage, fmt::format("{}: {}", shown, error.message()));
   SY_TRY(const io::File have, io::File::open(whole));
   quantize::Derivation claimed;
-  SY_TRY(const Wanted wanted, wanted_from(session, model, claimed));
-  auto layout = quantize::read_layout(have);
+  SY_TRY(Wanted wanted, wanted_from(session, model, claimed));
+  const fs::path folder = session.environment().variable("TMPDIR").value_or("/tmp");
+  wanted.beside = fs::absolute(folder) / "rederived.gguf";
+  SY_TRY(const quantize::ReadLayout read, layout_reader(session));
+  auto layout = read(have);
   if (!layout) return fail(ErrorCode::usage, fmt::format("{}: {}", shown, layout.error().message));
   SY_TRY(Inputs from, inputs(session, wanted));
   if (!claimed.source.sha256.empty() && claimed.source.sha256 != from.source.sha256)
@@ -173,7 +174,6 @@ Result<int> answer(Session& session) {
                                               text::display(wanted.text.string()), claimed.calibration->text.sha256));
   if (!claimed.quantizer.empty() && claimed.quantizer != from.program.sha256)
     session.note("the attestation names another quantizer, sha256 " + claimed.quantizer, 1);
-  const fs::path folder = session.environment().variable("TMPDIR").value_or("/tmp");
   SY_TRY(const Renamed renamed, Renamed::create(folder));
   if (claimed.matrix && from.matrix) SY_CHECK(renamed.rename(from.matrix_path, claimed.matrix->name));
   bool same_matrix = true;
@@ -183,7 +183,7 @@ Result<int> answer(Session& session) {
     SY_CHECK(calibrate(session, from, matrix, claimed.calibration->most));
     same_matrix = io::hash(*from.matrix) == claimed.matrix->sha256;
   }
-  SY_TRY(const quantize::Made made, cli::made(session, from, fs::absolute(folder) / "rederived.gguf"));
+  SY_TRY(const quantize::Made made, cli::made(session, from, wanted.beside));
   SY_TRY(const io::File again, io::File::open(fs::canonical(made.file->path())));
   SY_TRY(const quantize::Difference found, quantize::compare(again, made.layout, have, *layout));
   if (!have.unchanged()) return fail(ErrorCode::io, fmt::format("{} changed meanwhile", shown));

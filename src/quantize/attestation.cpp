@@ -48,6 +48,11 @@ void push_commit(json::Value& inputs, const Derivation& of) {
                   .set("digest", json::Value().set("gitCommit", of.commit)));
 }
 
+void push_source(json::Value& inputs, const Derivation& of) {
+  inputs.push(dependency(of.parts.empty() ? "source" : "converted-source", of.source));
+  for (const Named& part : of.parts) inputs.push(dependency("source-file", part));
+}
+
 void push_calibration(json::Value& inputs, const Origin& origin) {
   inputs.push(dependency("calibration-text", origin.text));
   inputs.push(program("llama-imatrix", "calibrator", origin.program));
@@ -101,8 +106,10 @@ Result<Derivation> read(std::string_view text, std::string_view type, json::Valu
     const std::string& role = input["annotations"]["role"].string();
     Named file{input["name"].string(), input["digest"]["sha256"].string(),
                input["annotations"]["bytes"].unsigned_integer().value_or(0)};
-    if (role == "source")
+    if (role == "source" || role == "converted-source")
       out.source = std::move(file);
+    else if (role == "source-file")
+      out.parts.push_back(std::move(file));
     else if (role == "quantizer")
       out.quantizer = file.sha256;
     else if (role == "imatrix")
@@ -130,7 +137,7 @@ json::Value slsa(const Derivation& of) {
   json::Value flags = json::Array{};
   if (of.requantize) flags.push("--allow-requantize");
   json::Value inputs = json::Array{};
-  inputs.push(dependency("source", of.source));
+  push_source(inputs, of);
   inputs.push(program("llama-quantize", "quantizer", of.quantizer));
   push_commit(inputs, of);
   if (of.matrix) inputs.push(dependency("imatrix", *of.matrix));
@@ -143,7 +150,7 @@ json::Value slsa(const Derivation& of) {
 
 json::Value slsa_of_matrix(const Derivation& of) {
   json::Value inputs = json::Array{};
-  inputs.push(dependency("source", of.source));
+  push_source(inputs, of);
   push_calibration(inputs, *of.calibration);
   push_commit(inputs, of);
   return provenance(of, *of.matrix, kCalibrate, json::Value().set("calibration", calibration(*of.calibration)),

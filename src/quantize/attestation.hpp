@@ -31,6 +31,7 @@ struct Origin {
 struct Derivation {
   Named output;
   Named source;
+  std::vector<Named> parts;  // files that the source was converted from; empty: it is a file as it was
   std::optional<Named> matrix;
   std::optional<Origin> calibration;  // absent: the matrix was given
   std::string type;

@@ -12,10 +12,10 @@ import subprocess
 import sys
 import time
 
-import gguf
 import numpy
 
 from program import SOURCE, STEELYARD, Checks, run, scratch
+from tiny_model import make_model
 
 sys.path.insert(0, str(SOURCE / "tests/stack"))
 import built_stack  # noqa: E402
@@ -26,48 +26,6 @@ env["STEELYARD_STACK"] = str(built_stack.PREFIX)
 QUANTIZER, CALIBRATOR = (str(built_stack.program(name)) for name in ("llama-quantize", "llama-imatrix"))
 MODEL, TEXT = folder / "tiny-F16.gguf", folder / "text.txt"
 PASSIVE = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-
-
-def byte_characters():
-    """The characters that byte-level tokenizers write bytes as."""
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    other = [byte for byte in range(256) if byte not in plain]
-    return [chr(byte) for byte in plain] + [chr(256 + i) for i in range(len(other))]
-
-
-def make_model(path, layers=2, width=256):
-    random = numpy.random.default_rng(1)
-    tokens = [*byte_characters(), "th", "<|end|>"]
-    writer = gguf.GGUFWriter(str(path), "llama")
-    writer.add_name("Tiny")
-    writer.add_block_count(layers)
-    writer.add_context_length(512)
-    writer.add_embedding_length(width)
-    writer.add_feed_forward_length(width)
-    writer.add_head_count(4)
-    writer.add_head_count_kv(4)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(width // 4)
-    writer.add_vocab_size(len(tokens))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([1] * (len(tokens) - 1) + [3])
-    writer.add_token_merges(["t h"])
-    writer.add_bos_token_id(len(tokens) - 1)
-    writer.add_eos_token_id(len(tokens) - 1)
-    names = ["token_embd.weight", "output.weight"]
-    for layer in range(layers):
-        names += [f"blk.{layer}.{part}.weight" for part in ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")]
-    for name in names:
-        rows = len(tokens) if name in ("token_embd.weight", "output.weight") else width
-        writer.add_tensor(name, random.normal(0, 0.1, (rows, width)).astype(numpy.float16))
-    for name in ["output_norm"] + [f"blk.{layer}.{part}" for layer in range(layers) for part in ("attn_norm", "ffn_norm")]:
-        writer.add_tensor(name + ".weight", numpy.ones(width, dtype=numpy.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def by_hand(program, *arguments):
