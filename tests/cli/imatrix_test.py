@@ -131,5 +131,20 @@ for number, how in enumerate((signal.SIGKILL, signal.SIGINT)):
     checks.equal(sorted(path.name for path in place.iterdir() if path.name.startswith(".")), [], f"{how}: temporary files")
     checks.equal(list(cache.iterdir()), [], f"{how}: sections that are kept")
 
+# What was kept and can't be used is made again.
+place = folder / "garbage"
+place.mkdir()
+command = ["quantize", str(MODEL), "-t", "IQ2_XS", "--calibrate", str(TEXT), "--windows", "99", "-j", "1", "-o", str(place / "out.gguf")]
+process = subprocess.Popen([STEELYARD, *command], env=env, stderr=subprocess.DEVNULL)
+while process.poll() is None and not list(cache.glob("*.gguf")):
+    time.sleep(0.01)
+process.kill()
+process.wait()
+for state in cache.glob("*.gguf"):
+    state.write_bytes(state.read_bytes()[:1000])
+done = run(*command, env=env)
+checks.true(done.returncode == 0 and "were kept" not in done.stderr, f"garbage: {done.stderr}")
+checks.true((place / matrix.name).read_bytes() == matrix.read_bytes(), "garbage: another matrix")
+
 shutil.rmtree(folder)
 checks.finish()
