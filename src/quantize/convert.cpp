@@ -68,11 +68,11 @@ Result<Found> entry(const std::string& where, const std::string& name, const jso
     if (bytes) bytes = checked_mul(*bytes, *dimension);
   }
   const json::Array& offsets = in["data_offsets"].array();
-  const auto begin = offsets.size() == 2 ? offsets[0].unsigned_integer() : std::nullopt;
-  const auto end = offsets.size() == 2 ? offsets[1].unsigned_integer() : std::nullopt;
-  if (!bytes || !begin || !end || *begin > *end || *end > size - data || *end - *begin != *bytes)
+  const u64 begin = offsets.size() == 2 ? offsets[0].unsigned_integer().value_or(UINT64_MAX) : UINT64_MAX;
+  const u64 end = offsets.size() == 2 ? offsets[1].unsigned_integer().value_or(UINT64_MAX) : UINT64_MAX;
+  if (!bytes || begin > end || end > size - data || end - begin != *bytes)
     return no(where, shown + ": its place and its shape don't agree");
-  out.at = {data + *begin, data + *end};
+  out.at = {data + begin, data + end};
   return out;
 }
 
