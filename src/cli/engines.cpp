@@ -13,7 +13,17 @@
 namespace steelyard::cli {
 namespace {
 
-// Why a model isn't run, or nothing.
+Result<std::filesystem::path> find_engine(Session& session) {
+  std::filesystem::path named = session.arguments().value("engine");
+  if (named.empty()) named = session.environment().variable("STEELYARD_ENGINE").value_or("");
+  if (!named.empty()) return named;
+  SY_TRY(stack::Program program,
+         stack::program_of(session.data_folder() / "stack", "steelyard-engine", session.environment()));
+  return std::move(program.path);
+}
+
+}  // namespace
+
 std::string objection(const evidence::Record& scan) {
   std::vector<std::string> rules;
   for (const Finding& finding : scan.found.findings) {
@@ -28,17 +38,6 @@ std::string objection(const evidence::Record& scan) {
                      });
   return whole ? "" : "the scan couldn't examine all of it";
 }
-
-Result<std::filesystem::path> find_engine(Session& session) {
-  std::filesystem::path named = session.arguments().value("engine");
-  if (named.empty()) named = session.environment().variable("STEELYARD_ENGINE").value_or("");
-  if (!named.empty()) return named;
-  SY_TRY(stack::Program program,
-         stack::program_of(session.data_folder() / "stack", "steelyard-engine", session.environment()));
-  return std::move(program.path);
-}
-
-}  // namespace
 
 Result<Scanned> scanned(Session& session, const std::string& name, std::string_view verb) {
   SY_TRY(const auto targets, session.targets({name}));

@@ -31,6 +31,9 @@ struct Scanned {
   std::string objection;  // why it shouldn't be used; with --override it is all the same
 };
 
+// Why a model with this scan isn't used, or nothing.
+std::string objection(const evidence::Record& scan);
+
 // An Error when `name` stands for anything but one GGUF file, or when the scan objects (unless --override).
 // `verb`: what isn't done then, "run".
 Result<Scanned> scanned(Session& session, const std::string& name, std::string_view verb);

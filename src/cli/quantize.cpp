@@ -17,6 +17,8 @@ constexpr Flag kFlags[] = {
     {"-t,--type", "TYPE", "what to quantize to, as llama-quantize names it: Q4_K_M, Q8_0, …", ""},
     {"-o,--output", "FILE", "the model that is written (default: SRC-TYPE.gguf beside SRC)", ""},
     kMatrix,
+    kCalibrate,
+    {"--windows", "N", "calibrate with at most N windows of 512 tokens (default: all of TEXT)", ""},
     kRequantize,
     kStack,
     kQuantizer,
@@ -35,7 +37,8 @@ i64 milliseconds() {
 
 // Where the output goes: an absolute path in a folder that is there, and not the source.
 Result<fs::path> destination(const Arguments& arguments, const std::string& type) {
-  const fs::path source = arguments.positional[0];
+  fs::path source = arguments.positional[0];
+  if (!source.has_filename()) source = source.parent_path();  // a directory's name with a slash
   fs::path out = arguments.value("output");
   if (out.empty()) out = source.parent_path() / (source.stem().string() + "-" + type + ".gguf");
   out = fs::absolute(out).lexically_normal();
@@ -47,6 +50,45 @@ Result<fs::path> destination(const Arguments& arguments, const std::string& type
   if (fs::exists(out, error) && !fs::is_regular_file(fs::symlink_status(out, error)))
     return fail(ErrorCode::usage, fmt::format("{}: not a regular file", text::display(out.string())));
   return out;
+}
+
+// The matrix that is there already, when its attestation says that it was made of the same; an Error when it doesn't.
+Result<bool> made_before(Session& session, Inputs& from, const fs::path& path, u64 most) {
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(path, error))) return false;
+  SY_TRY(io::File file, opened(path));
+  const auto text = io::read_text(path.string() + ".intoto.json", u64{1} << 20);
+  const auto said = text ? quantize::read_matrix_attestation(*text) : fail(ErrorCode::io, "");
+  if (!said || said->matrix->sha256 != io::hash(file) || said->source.sha256 != from.source.sha256 ||
+      said->calibration->text.sha256 != io::hash(*from.text) || said->calibration->most != most ||
+      said->calibration->text.name != from.text_path.filename().string() ||
+      said->calibration->program != from.calibrator->sha256)
+    return fail(ErrorCode::usage,
+                fmt::format("{}: an importance matrix is there that nothing says was made of this; use it with "
+                            "--imatrix, remove it, or put the --output elsewhere",
+                            text::display(path.string())));
+  from.calibration = said->calibration;
+  from.matrix = std::move(file);
+  from.matrix_path = path;
+  session.note(fmt::format("{}: made before, of the same source and text", text::display(path.string())), 1);
+  return true;
+}
+
+// From --calibrate: SRC.imatrix.gguf beside the output, and what says how it was made.
+Result<bool> matrix(Session& session, Inputs& from, const fs::path& out) {
+  SY_TRY(const u64 most, number<u64>(session.arguments(), "windows", 0, 1, 1'000'000));
+  if (!from.text) {
+    if (most != 0) return fail(ErrorCode::usage, "--windows: only --calibrate computes any");
+    return true;
+  }
+  const std::string source = from.parts.empty() ? fs::path(from.name).stem().string() : from.name;
+  const fs::path path = out.parent_path() / (source + ".imatrix.gguf");
+  SY_TRY(const bool there, made_before(session, from, path, most));
+  if (there) return true;
+  SY_CHECK(calibrate(session, from, path, most));
+  const quantize::Derivation of = derivation(session, from, {}, {});
+  SY_CHECK(io::write_atomically(path.string() + ".intoto.json", json::pretty(quantize::slsa_of_matrix(of)) + "\n"));
+  return true;
 }
 
 // What scan says of the output may not be worse than what it said of the source. The output's digest.
@@ -72,7 +114,13 @@ evidence::Record record_of(const quantize::Derivation& of, const Inputs& from, u
   out.kind = "quantize";
   out.subjects = {{"weights", of.output.name, of.output.sha256, of.output.bytes},
                   {"source", of.source.name, of.source.sha256, of.source.bytes}};
+  for (const quantize::Named& part : of.parts)
+    out.subjects.push_back({"source-file", part.name, part.sha256, part.bytes});
   if (of.matrix) out.subjects.push_back({"imatrix", of.matrix->name, of.matrix->sha256, of.matrix->bytes});
+  if (of.calibration) {
+    const quantize::Named& text = of.calibration->text;
+    out.subjects.push_back({"calibration-text", text.name, text.sha256, text.bytes});
+  }
   out.method = {.tool = of.tool,
                 .analyzer = 1,
                 .rules = {},
@@ -90,6 +138,9 @@ evidence::Record record_of(const quantize::Derivation& of, const Inputs& from, u
                                .set("known", !of.stack.empty())
                                .set("repository", of.repository)
                                .set("commit", of.commit));
+  if (of.calibration)
+    fact("quantize.calibration",
+         json::Value().set("windows", of.calibration->windows).set("program", of.calibration->program));
   fact("quantize.tensors", u64{from.layout.tensors.size()});
   fact("quantize.override", of.overridden ? json::Value(from.source.objection) : json::Value(""));
   out.run = {of.at, ms, of.sandbox, "hashed"};
@@ -103,8 +154,9 @@ Result<int> answer(Session& session) {
     return fail(ErrorCode::usage, "--type is missing: what to quantize to, Q4_K_M for instance");
   SY_TRY(const quantize::Type type, quantize::type_named(arguments.value("type")));
   SY_TRY(const fs::path out, destination(arguments, type.name));
-  SY_TRY(const Inputs from, inputs(session, {arguments.positional[0], type.name, arguments.value("imatrix"),
-                                             arguments.has("allow-requantize")}));
+  SY_TRY(Inputs from, inputs(session, {arguments.positional[0], type.name, arguments.value("imatrix"),
+                                       arguments.value("calibrate"), arguments.has("allow-requantize"), out}));
+  SY_CHECK(matrix(session, from, out));
   SY_TRY(const quantize::Made result, made(session, from, out));
   SY_TRY(const std::string sha256, examined(session, result, from.source.scan));
   std::error_code error;
@@ -115,8 +167,8 @@ Result<int> answer(Session& session) {
   if (!from.source.file.unchanged()) return fail(ErrorCode::io, "the source changed while it was quantized");
   SY_CHECK(result.file->publish(out));
   SY_CHECK(io::write_atomically(out.string() + ".intoto.json", json::pretty(quantize::slsa(of)) + "\n"));
-  // ggufpacker re-derives without --allow-requantize.
-  if (!of.requantize)
+  // ggufpacker re-derives from one file and without --allow-requantize.
+  if (!of.requantize && of.parts.empty())
     SY_CHECK(io::write_atomically(out.string() + ".derivation.json", json::pretty(quantize::ggufpacker(of)) + "\n"));
   if (const fs::path cache = session.cache_folder(); !cache.empty()) {
     if (const auto kept = evidence::Store(cache / "evidence").put(record); !kept)
@@ -146,10 +198,16 @@ const Command quantize_command{
     "quantize",
     "a quantized model from a scanned one, by the controlled runtime, with its provenance",
     "SRC",
-    "SRC is a GGUF file of F16, BF16 or F32 tensors. It is scanned first; one with findings of high severity or\n"
-    "above isn't touched. Beside the output: FILE.intoto.json (SLSA provenance) and FILE.derivation.json (for\n"
-    "ggufpacker verify-attestation), neither signed.\n\nExamples:\n"
+    "SRC is a GGUF file of F16, BF16 or F32 tensors, or a directory as Hugging Face's transformers saves it:\n"
+    "config.json, tokenizer.json (byte-level BPE) and safetensors of a dense Llama, Mistral, Qwen2 or Qwen3. It is\n"
+    "scanned first; one with findings of high severity or above isn't touched. Beside the output: FILE.intoto.json "
+    "(SLSA provenance) and FILE.derivation.json (for\n"
+    "ggufpacker verify-attestation), neither signed. --calibrate leaves SRC.imatrix.gguf there too, with its own\n"
+    "FILE.intoto.json: further types of the same source use it without computing it again, and a calibration that was\n"
+    "cut goes on from the last 64 windows.\n\nExamples:\n"
     "  steelyard quantize model-f16.gguf -t Q4_K_M\n"
+    "  steelyard quantize SmolLM2-135M-Instruct/ -t Q4_K_M -o smollm2.gguf\n"
+    "  steelyard quantize model-f16.gguf -t IQ2_XS --calibrate text.txt\n"
     "  steelyard quantize model-f16.gguf -t IQ4_XS --imatrix model.imatrix.gguf -o small.gguf",
     kFlags,
     run};

@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/sha256.hpp"
 #include "base/text.hpp"
+#include "quantize/worker.hpp"
 
 namespace steelyard::cli {
 namespace {
@@ -33,14 +35,37 @@ class Interruptible {
   std::array<struct sigaction, kSignals.size()> before_{};
 };
 
+// Where sections of a calibration are kept: the same for the same inputs, empty when nothing is kept.
+fs::path state_of(const Session& session, const Inputs& from, const std::string& text, u64 most) {
+  const fs::path cache = session.cache_folder();
+  if (cache.empty()) return {};
+  std::error_code error;
+  fs::create_directories(cache / "calibration", error);
+  if (error) return {};
+  const std::string key = fmt::format("{} {} {} {} {}", from.source.sha256, text, from.calibrator->sha256,
+                                      from.text_path.filename().string(), most);
+  return fs::canonical(cache / "calibration", error) / (sha256(key).substr(0, 32) + ".gguf");
+}
+
+bool shown(const Session& session) { return ::isatty(STDERR_FILENO) == 1 && !session.arguments().has("quiet"); }
+
+// On one line of the terminal.
+auto teller(bool shown, std::string_view what) {
+  return [shown, what](u64 done, u64 of) {
+    if (!shown) return;
+    fmt::print(stderr, "\r\033[K{} {} of {}", what, done, of);
+    std::fflush(stderr);
+  };
+}
+
+}  // namespace
+
 Result<io::File> opened(const fs::path& path) {
   std::error_code error;
   const fs::path whole = fs::canonical(path, error);
   if (error) return fail(ErrorCode::usage, fmt::format("{}: {}", text::display(path.string()), error.message()));
   return io::File::open(whole);
 }
-
-}  // namespace
 
 Result<Inputs> inputs(Session& session, const Wanted& wanted) {
   const Arguments& arguments = session.arguments();
@@ -50,16 +75,44 @@ Result<Inputs> inputs(Session& session, const Wanted& wanted) {
   if (!arguments.has("stack") && data.empty())
     return fail(ErrorCode::usage, "there is no home folder with a stack; name its place with --stack PREFIX");
   const fs::path prefix = arguments.has("stack") ? fs::path(arguments.value("stack")) : data / "stack";
+  if (!wanted.matrix.empty() && !wanted.text.empty())
+    return fail(ErrorCode::usage, "--imatrix and --calibrate: one of them says where the importance matrix is from");
+  if (type.matrix && wanted.matrix.empty() && wanted.text.empty())
+    return fail(
+        ErrorCode::usage,
+        fmt::format("{} needs an importance matrix: --calibrate TEXT makes one from a text that is like what the "
+                    "model will read, --imatrix FILE takes one that is there",
+                    type.name));
   SY_TRY(quantize::Program program,
-         quantize::find_program(fs::absolute(prefix), arguments.value("quantizer"), arguments.has("foreign-stack")));
-  std::optional<io::File> matrix;
+         quantize::find_program(fs::absolute(prefix), "llama-quantize", arguments.value("quantizer"),
+                                arguments.has("foreign-stack")));
+  std::optional<io::File> matrix, text;
+  std::optional<quantize::Program> calibrator;
   if (!wanted.matrix.empty()) {
     SY_TRY(matrix, opened(wanted.matrix));
   }
-  SY_TRY(Scanned source, scanned(session, wanted.source, "quantized"));
+  if (!wanted.text.empty()) {
+    SY_TRY(text, opened(wanted.text));
+    SY_TRY(calibrator, quantize::find_program(fs::absolute(prefix), "llama-imatrix", {}, false));
+  }
+  std::unique_ptr<quantize::Temporary> file;
+  std::vector<quantize::Named> parts;
+  std::optional<Scanned> source;
+  std::string name;
+  SY_TRY(auto directory, converted(session, wanted.source, wanted.beside));
+  if (directory) {
+    file = std::move(directory->file);
+    parts = std::move(directory->parts);
+    name = std::move(directory->name);
+    source.emplace(std::move(directory->source));
+  } else {
+    SY_TRY(source, scanned(session, wanted.source, "quantized"));
+    name = fs::path(source->scan.subjects.front().path).filename().string();
+  }
   const std::string shown = text::display(wanted.source);
-  auto layout = quantize::read_layout(source.file);
-  if (!layout) return fail(ErrorCode::usage, fmt::format("{}: {}", shown, layout.error().message));
+  SY_TRY(const quantize::ReadLayout read, layout_reader(session));
+  auto layout = read(source->file);
+  if (!layout) return fail(layout.error().code, fmt::format("{}: {}", shown, layout.error().message));
   if (layout->keys.contains("split.count"))
     return fail(ErrorCode::usage, fmt::format("{}: one of several shards; llama-gguf-split --merge joins them", shown));
   if (quantize::quantized(*layout) && !wanted.requantize)
@@ -68,17 +121,60 @@ Result<Inputs> inputs(Session& session, const Wanted& wanted) {
                                               shown));
   const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
   const u32 threads = options.jobs != 0 ? options.jobs : static_cast<u32>(std::max(1L, processors));
-  return Inputs{std::move(source),
+  return Inputs{std::move(file),
+                std::move(parts),
+                std::move(name),
+                std::move(*source),
                 std::move(*layout),
                 std::move(program),
                 std::move(matrix),
                 wanted.matrix.empty() ? fs::path() : fs::absolute(wanted.matrix),
+                std::move(text),
+                wanted.text.empty() ? fs::path() : fs::absolute(wanted.text),
+                std::move(calibrator),
+                std::nullopt,
                 std::move(type),
                 wanted.requantize,
                 threads};
 }
 
+Result<quantize::ReadLayout> layout_reader(Session& session) {
+  SY_TRY(const auto services, session.services());
+  return [zygote = &services.zygote](const io::File& file) { return quantize::layout_in_worker(*zygote, file); };
+}
+
+Result<bool> calibrate(Session& session, Inputs& from, const fs::path& matrix, u64 most) {
+  SY_TRY(const quantize::ReadLayout read, layout_reader(session));
+  const std::string text = io::hash(*from.text);
+  const fs::path state = state_of(session, from, text, most);
+  const quantize::Calibration request{.source = &from.source.file,
+                                      .layout = &from.layout,
+                                      .program = &*from.calibrator,
+                                      .text = &*from.text,
+                                      .text_path = from.text_path,
+                                      .most = most,
+                                      .threads = from.threads,
+                                      .beside = matrix,
+                                      .state = state,
+                                      .read = read};
+  const Interruptible signals;
+  const bool visible = shown(session);
+  const auto done = quantize::calibrate(request, interrupted, teller(visible, "calibrating: window"));
+  if (visible) fmt::print(stderr, "\r\033[K");
+  if (!done) return std::unexpected(done.error());
+  if (done->kept != 0) session.note(fmt::format("{} windows were kept from an earlier run", done->kept), 1);
+  SY_CHECK(done->file->publish(matrix));
+  std::error_code error;
+  if (!state.empty()) fs::remove(state, error);
+  SY_TRY(from.matrix, opened(matrix));
+  from.matrix_path = matrix;
+  from.calibration = quantize::Origin{
+      {from.text_path.filename().string(), text, from.text->size()}, done->windows, most, from.calibrator->sha256};
+  return true;
+}
+
 Result<quantize::Made> made(Session& session, const Inputs& from, const fs::path& beside) {
+  SY_TRY(const quantize::ReadLayout read, layout_reader(session));
   quantize::Request request{.source = &from.source.file,
                             .layout = &from.layout,
                             .program = &from.program,
@@ -87,26 +183,24 @@ Result<quantize::Made> made(Session& session, const Inputs& from, const fs::path
                             .type = from.type,
                             .requantize = from.requantize,
                             .threads = from.threads,
-                            .beside = beside};
+                            .beside = beside,
+                            .read = read};
   const Interruptible signals;
-  const bool shown = ::isatty(STDERR_FILENO) == 1 && !session.arguments().has("quiet");
-  auto out = quantize::make(request, interrupted, [&](u64 done, u64 of) {
-    if (!shown) return;
-    fmt::print(stderr, "\r\033[Kquantizing: tensor {} of {}", done, of);
-    std::fflush(stderr);
-  });
-  if (shown) fmt::print(stderr, "\r\033[K");
+  const bool visible = shown(session);
+  auto out = quantize::make(request, interrupted, teller(visible, "quantizing: tensor"));
+  if (visible) fmt::print(stderr, "\r\033[K");
   return out;
 }
 
 quantize::Derivation derivation(const Session& session, const Inputs& from, const quantize::Made& made,
                                 quantize::Named output) {
-  const auto name = [](const evidence::Subject& subject) { return fs::path(subject.path).filename().string(); };
   quantize::Derivation out;
   out.output = std::move(output);
-  out.source = {name(from.source.scan.subjects.front()), from.source.sha256, from.source.file.size()};
+  out.source = {from.name, from.source.sha256, from.source.file.size()};
+  out.parts = from.parts;
   if (from.matrix)
     out.matrix = quantize::Named{from.matrix_path.filename().string(), io::hash(*from.matrix), from.matrix->size()};
+  out.calibration = from.calibration;
   out.type = from.type.name;
   out.requantize = from.requantize;
   out.quantizer = from.program.sha256;

@@ -1,5 +1,8 @@
 // steelyard rederive: whether a quantized model is what its source gives, and if not, where it begins to differ.
 #include <fmt/format.h>
+#include <stdlib.h>
+
+#include <utility>
 
 #include "base/text.hpp"
 #include "cli/quantizing.hpp"
@@ -15,6 +18,7 @@ constexpr Flag kFlags[] = {
     {"-t,--type", "TYPE", "what it was quantized to (default: as the attestation beside it says)", ""},
     {"--attestation", "FILE", "the attestation (default: MODEL.intoto.json)", ""},
     kMatrix,
+    kCalibrate,
     kRequantize,
     kStack,
     kQuantizer,
@@ -32,7 +36,46 @@ json::Value names(const std::vector<std::string>& list) {
   return out;
 }
 
-json::Value document(const quantize::Difference& found, const Inputs& from) {
+// A folder of its own in which files have the names that they had when it was made: these names are part of the output.
+class Renamed {
+ public:
+  static Result<Renamed> create(const fs::path& in) {
+    std::string path = (fs::absolute(in) / "steelyard-XXXXXX").string();
+    if (::mkdtemp(path.data()) == nullptr)
+      return fail(ErrorCode::io, fmt::format("{}: cannot write", text::display(in.string())));
+    return Renamed(path);
+  }
+  ~Renamed() {
+    std::error_code error;
+    if (!folder_.empty()) fs::remove_all(folder_, error);
+  }
+  Renamed(Renamed&& other) noexcept : folder_(std::exchange(other.folder_, {})) {}
+  Renamed& operator=(Renamed&&) = delete;
+  const fs::path& folder() const { return folder_; }
+
+  // Makes `path` a link with that name to what it stands for.
+  Result<bool> rename(fs::path& path, const std::string& name) const {
+    SY_TRY(const fs::path as, place(name));
+    std::error_code error;
+    const fs::path whole = fs::canonical(path, error);
+    if (!error) fs::create_symlink(whole, as, error);
+    if (error) return fail(ErrorCode::io, fmt::format("{}: {}", text::display(path.string()), error.message()));
+    path = as;
+    return true;
+  }
+  // An Error unless it is the bare name of a file.
+  Result<fs::path> place(const std::string& name) const {
+    if (name.empty() || name.size() > 200 || name == "." || name == ".." || name.contains('/') || name.contains('\0'))
+      return fail(ErrorCode::usage, fmt::format("the attestation names a file \"{}\"", text::display(name, 80)));
+    return folder_ / name;
+  }
+
+ private:
+  explicit Renamed(fs::path folder) : folder_(std::move(folder)) {}
+  fs::path folder_;
+};
+
+json::Value document(const quantize::Difference& found, const Inputs& from, bool same_matrix) {
   json::Value first;
   if (found.first)
     first = json::Value()
@@ -47,6 +90,7 @@ json::Value document(const quantize::Difference& found, const Inputs& from) {
       .set("type", from.type.name)
       .set("source", "sha256:" + from.source.sha256)
       .set("quantizer", "sha256:" + from.program.sha256)
+      .set("imatrix_identical", from.matrix ? json::Value(same_matrix) : json::Value())
       .set("keys", names(found.keys))
       .set("tensors", names(found.tensors))
       .set("tensors_changed", found.tensors_changed)
@@ -55,12 +99,10 @@ json::Value document(const quantize::Difference& found, const Inputs& from) {
 
 void print(const std::string& shown, const quantize::Difference& found, const Inputs& from) {
   if (found.identical) {
-    fmt::print("{}: identical to what {} gives as {}\n", shown, text::display(from.source.scan.subjects.front().path),
-               from.type.name);
+    fmt::print("{}: identical to what {} gives as {}\n", shown, text::display(from.name), from.type.name);
     return;
   }
-  fmt::print("{}: not what {} gives as {}\n", shown, text::display(from.source.scan.subjects.front().path),
-             from.type.name);
+  fmt::print("{}: not what {} gives as {}\n", shown, text::display(from.name), from.type.name);
   for (const std::string& key : found.keys) fmt::print("  key {}\n", key);
   for (const std::string& tensor : found.tensors) fmt::print("  tensor {}\n", tensor);
   if (const auto& block = found.first) {
@@ -74,7 +116,7 @@ void print(const std::string& shown, const quantize::Difference& found, const In
 // What the attestation says, unless flags do; an Error when neither says the type, or the files are others.
 Result<Wanted> wanted_from(Session& session, const fs::path& model, quantize::Derivation& claimed) {
   const Arguments& arguments = session.arguments();
-  Wanted out{arguments.value("from"), arguments.value("type"), arguments.value("imatrix"),
+  Wanted out{arguments.value("from"), arguments.value("type"), arguments.value("imatrix"), arguments.value("calibrate"),
              arguments.has("allow-requantize")};
   if (out.source.empty()) return fail(ErrorCode::usage, "--from is missing: the model that it was made from");
   fs::path path = arguments.value("attestation");
@@ -91,10 +133,17 @@ Result<Wanted> wanted_from(Session& session, const fs::path& model, quantize::De
   claimed = std::move(*read);
   if (out.type.empty()) out.type = claimed.type;
   out.requantize = out.requantize || claimed.requantize;
-  if (claimed.matrix && out.matrix.empty())
+  if (claimed.matrix && out.matrix.empty() && out.text.empty()) {
+    std::string other;
+    if (claimed.calibration)
+      other = fmt::format(", or with --calibrate the text that it was made from, {} (sha256 {})",
+                          text::display(claimed.calibration->text.name), claimed.calibration->text.sha256);
     return fail(ErrorCode::usage, fmt::format("it was made with the importance matrix {} (sha256 {}); name it with "
-                                              "--imatrix",
-                                              text::display(claimed.matrix->name), claimed.matrix->sha256));
+                                              "--imatrix{}",
+                                              text::display(claimed.matrix->name), claimed.matrix->sha256, other));
+  }
+  if (!out.text.empty() && !claimed.calibration)
+    return fail(ErrorCode::usage, "--calibrate: no attestation says that the importance matrix was made from a text");
   return out;
 }
 
@@ -107,29 +156,46 @@ Result<int> answer(Session& session) {
   if (error) return fail(ErrorCode::usage, fmt::format("{}: {}", shown, error.message()));
   SY_TRY(const io::File have, io::File::open(whole));
   quantize::Derivation claimed;
-  SY_TRY(const Wanted wanted, wanted_from(session, model, claimed));
-  auto layout = quantize::read_layout(have);
+  SY_TRY(Wanted wanted, wanted_from(session, model, claimed));
+  const fs::path folder = session.environment().variable("TMPDIR").value_or("/tmp");
+  wanted.beside = fs::absolute(folder) / "rederived.gguf";
+  SY_TRY(const quantize::ReadLayout read, layout_reader(session));
+  auto layout = read(have);
   if (!layout) return fail(ErrorCode::usage, fmt::format("{}: {}", shown, layout.error().message));
-  SY_TRY(const Inputs from, inputs(session, wanted));
+  SY_TRY(Inputs from, inputs(session, wanted));
   if (!claimed.source.sha256.empty() && claimed.source.sha256 != from.source.sha256)
     return fail(ErrorCode::usage, fmt::format("{}: not the source that the attestation names (sha256 {})",
                                               text::display(wanted.source), claimed.source.sha256));
   if (claimed.matrix && from.matrix && claimed.matrix->sha256 != io::hash(*from.matrix))
     return fail(ErrorCode::usage, fmt::format("{}: not the importance matrix that the attestation names (sha256 {})",
                                               text::display(wanted.matrix.string()), claimed.matrix->sha256));
+  if (from.text && claimed.calibration->text.sha256 != io::hash(*from.text))
+    return fail(ErrorCode::usage, fmt::format("{}: not the text that the attestation names (sha256 {})",
+                                              text::display(wanted.text.string()), claimed.calibration->text.sha256));
   if (!claimed.quantizer.empty() && claimed.quantizer != from.program.sha256)
     session.note("the attestation names another quantizer, sha256 " + claimed.quantizer, 1);
-  const fs::path folder = session.environment().variable("TMPDIR").value_or("/tmp");
-  SY_TRY(const quantize::Made made, cli::made(session, from, fs::absolute(folder) / "rederived.gguf"));
+  SY_TRY(const Renamed renamed, Renamed::create(folder));
+  if (claimed.matrix && from.matrix) SY_CHECK(renamed.rename(from.matrix_path, claimed.matrix->name));
+  bool same_matrix = true;
+  if (from.text && claimed.matrix) {
+    SY_CHECK(renamed.rename(from.text_path, claimed.calibration->text.name));
+    SY_TRY(const fs::path matrix, renamed.place(claimed.matrix->name));
+    SY_CHECK(calibrate(session, from, matrix, claimed.calibration->most));
+    same_matrix = io::hash(*from.matrix) == claimed.matrix->sha256;
+  }
+  SY_TRY(const quantize::Made made, cli::made(session, from, wanted.beside));
   SY_TRY(const io::File again, io::File::open(fs::canonical(made.file->path())));
   SY_TRY(const quantize::Difference found, quantize::compare(again, made.layout, have, *layout));
   if (!have.unchanged()) return fail(ErrorCode::io, fmt::format("{} changed meanwhile", shown));
   if (arguments.value("format", "text") == "json") {
-    fmt::print("{}\n", json::pretty(document(found, from)));
+    fmt::print("{}\n", json::pretty(document(found, from, same_matrix)));
   } else {
     print(shown, found, from);
+    if (!same_matrix)
+      fmt::print("  importance matrix: its text gives another one than the attestation names (sha256 {})\n",
+                 claimed.matrix->sha256);
   }
-  return found.identical ? kClean : kFindings;
+  return found.identical && same_matrix ? kClean : kFindings;
 }
 
 int run(Session& session) {
@@ -147,6 +213,7 @@ const Command rederive_command{
     "Exit 0: byte for byte the same. Exit 1: it isn't; the first tensor and block that differ are named.\n\n"
     "Examples:\n"
     "  steelyard rederive model-Q4_K_M.gguf --from model-f16.gguf\n"
+    "  steelyard rederive model-IQ2_XS.gguf --from model-f16.gguf --calibrate text.txt\n"
     "  steelyard rederive theirs.gguf --from model-f16.gguf -t Q4_0",
     kFlags,
     run};

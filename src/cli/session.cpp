@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "cli/gather.hpp"
 #include "formats/format.hpp"
+#include "quantize/worker.hpp"
 
 namespace steelyard::cli {
 namespace {
@@ -96,7 +97,9 @@ Result<scan::Services> Session::services() {
   const auto mode = wanted == "strict" ? sandbox::Mode::strict
                     : wanted == "off"  ? sandbox::Mode::off
                                        : sandbox::Mode::best;
-  SY_TRY(zygote_, sandbox::Zygote::start(mode, {&scan::worker_task}, {}, &formats::preload));
+  if (!zygote_) {
+    SY_TRY(zygote_, sandbox::Zygote::start(mode, {&scan::worker_task, &quantize::worker_task}, {}, &formats::preload));
+  }
   scan::Services services{.environment = environment_, .zygote = *zygote_, .progress = {}};
   if (!arguments_.has("no-cache")) {
     if (const auto cache = folder("XDG_CACHE_HOME", ".cache"); !cache.empty()) {

@@ -37,7 +37,7 @@ class Session {
   // Who accepts findings in this run: the settings file's [[ignore]] and --baseline.
   Result<accept::Matcher> matcher() const;
 
-  // Starts the sandbox and opens the caches; call before any thread exists.
+  // Starts the sandbox, the first time, and opens the caches; call before any thread exists.
   Result<scan::Services> services();
 
   // Scan options from --no-hash, --rehash and --jobs.

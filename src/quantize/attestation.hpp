@@ -19,11 +19,21 @@ struct Named {
   u64 bytes = 0;
 };
 
+// What an importance matrix was made of, beside the source.
+struct Origin {
+  Named text;
+  u64 windows = 0;      // that were computed
+  u64 most = 0;         // that were asked for; 0: all
+  std::string program;  // digest of llama-imatrix
+};
+
 // Everything that decides the output's bytes, and who says so.
 struct Derivation {
   Named output;
   Named source;
+  std::vector<Named> parts;  // files that the source was converted from; empty: it is a file as it was
   std::optional<Named> matrix;
+  std::optional<Origin> calibration;  // absent: the matrix was given
   std::string type;
   bool requantize = false;
   std::string quantizer;   // digest of the program
@@ -38,8 +48,12 @@ struct Derivation {
 };
 
 json::Value slsa(const Derivation& derivation);
+// Of the matrix alone: what MATRIX.intoto.json holds. Needs `matrix` and `calibration`.
+json::Value slsa_of_matrix(const Derivation& derivation);
 json::Value ggufpacker(const Derivation& derivation);
 // From the SLSA form; an Error when it is none that quantize wrote.
 Result<Derivation> read_attestation(std::string_view text);
+// Likewise of a matrix: source, matrix and calibration are filled in.
+Result<Derivation> read_matrix_attestation(std::string_view text);
 
 }  // namespace steelyard::quantize

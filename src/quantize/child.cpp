@@ -6,13 +6,13 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
 
 #include "base/text.hpp"
 #include "sandbox/kernel.hpp"
@@ -23,7 +23,8 @@ namespace steelyard::quantize {
 namespace {
 
 constexpr std::size_t kTail = 4096;
-constexpr int kSource = 3, kOutput = 4, kProgram = 5, kReport = 6;
+constexpr u64 kSpare = u64{8} << 20;
+constexpr int kSource = 3, kProgram = 5, kReport = 6, kState = 7;
 
 struct Descriptor {
   explicit Descriptor(int number) : fd(number) {}
@@ -39,7 +40,7 @@ struct Descriptor {
 
 // What the child needs after the fork: nothing is allocated there.
 struct Prepared {
-  std::array<int, 4> files;  // become kSource to kReport
+  std::array<int, 5> files;  // become kSource to kState
   int output;
   int ruleset;
   std::vector<sock_filter> filter;
@@ -55,7 +56,7 @@ struct Prepared {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int null = ::open("/dev/null", O_RDONLY);
   bool ready = ::getppid() == parent && null >= 0 && (with.folder.empty() || ::chdir(with.folder.c_str()) == 0);
-  std::array<int, 4> files{};
+  std::array<int, 5> files{};
   for (std::size_t i = 0; i < files.size(); ++i) files[i] = ::fcntl(with.files[i], F_DUPFD, 64);
   const int ruleset = with.ruleset < 0 ? -1 : ::fcntl(with.ruleset, F_DUPFD_CLOEXEC, 64);
   ready = ready && ::dup2(null, 0) == 0 && ::dup2(with.output, 1) == 1 && ::dup2(with.output, 2) == 2;
@@ -63,7 +64,7 @@ struct Prepared {
     ready = ready && ::dup2(files[i], kSource + static_cast<int>(i)) == kSource + static_cast<int>(i);
   ready = ready && ::fcntl(kProgram, F_SETFD, FD_CLOEXEC) == 0 && ::fcntl(kReport, F_SETFD, FD_CLOEXEC) == 0;
   if (!ready) ::_exit(127);
-  for (int fd = kReport + 1; fd < 1024; ++fd) {
+  for (int fd = kState + 1; fd < 1024; ++fd) {
     if (fd != ruleset) ::close(fd);
   }
   const auto limit = [](auto resource, u64 value) {
@@ -85,23 +86,34 @@ struct Prepared {
   ::_exit(126);
 }
 
-// "[  12/ 272] …": what llama-quantize prints before each tensor.
-void follow(std::string_view line, const std::function<void(u64, u64)>& progress) {
-  unsigned done = 0, of = 0;
-  if (progress && std::sscanf(std::string(line.substr(0, 40)).c_str(), "[%u/%u]", &done, &of) == 2) progress(done, of);
+// The last line that says something, rather one about an error.
+std::string last_words(std::string_view tail) {
+  std::string out;
+  for (std::size_t at = 0; at < tail.size();) {
+    const std::size_t end = std::min(tail.find('\n', at), tail.size());
+    const std::string_view line = tail.substr(at, end - at);
+    if (line.find_first_not_of(" \t\r") != std::string_view::npos) {
+      const bool better = out.find("rror") == std::string::npos && out.find("failed") == std::string::npos;
+      if (better || line.find("rror") != std::string_view::npos) out = text::display(line, 200);
+    }
+    at = end + 1;
+  }
+  return out;
 }
 
 }  // namespace
 
-Result<Ended> run(const Job& job, const std::atomic<bool>& stop, const std::function<void(u64, u64)>& progress) {
+Result<Ended> run(const Job& job, const std::atomic<bool>& stop, const std::function<bool(std::string_view)>& said) {
   std::array<int, 2> pipe{}, report{};
-  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return fail(ErrorCode::resource, "no pipe for llama-quantize");
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return fail(ErrorCode::resource, "no pipe for " + job.name);
   Descriptor output{pipe[0]}, output_end{pipe[1]};
-  if (::pipe2(report.data(), O_CLOEXEC) != 0) return fail(ErrorCode::resource, "no pipe for llama-quantize");
+  if (::pipe2(report.data(), O_CLOEXEC) != 0) return fail(ErrorCode::resource, "no pipe for " + job.name);
   Descriptor layers{report[0]}, layers_end{report[1]};
 
   sandbox::Grants grants{{job.program->descriptor(), job.source->descriptor()}, {job.output}};
-  if (job.matrix != nullptr) grants.readable.push_back(job.matrix->descriptor());
+  for (const io::File* more : {job.state, job.named}) {
+    if (more != nullptr) grants.readable.push_back(more->descriptor());
+  }
   std::vector<std::unique_ptr<Descriptor>> places;
   for (const std::string& place :
        {std::string("/lib"), std::string("/lib64"), std::string("/usr/lib"), std::string("/usr/lib64"),
@@ -114,20 +126,18 @@ Result<Ended> run(const Job& job, const std::atomic<bool>& stop, const std::func
   int abi = 0;
   const Descriptor ruleset{sandbox::grant_landlock(grants, abi)};
 
-  std::vector<std::string> words = {"llama-quantize"};
-  words.insert(words.end(), job.flags.begin(), job.flags.end());
-  if (job.matrix != nullptr) words.insert(words.end(), {"--imatrix", job.matrix_path.filename().string()});
-  words.insert(words.end(), {fmt::format("/proc/self/fd/{}", kSource), fmt::format("/proc/self/fd/{}", kOutput),
-                             job.type, std::to_string(job.threads)});
+  std::vector<std::string> words = {job.name};
+  words.insert(words.end(), job.words.begin(), job.words.end());
   // OpenMP must not spin where others want the processor.
   std::string language = "LC_ALL=C.UTF-8", wait = "OMP_WAIT_POLICY=passive";
-  Prepared with{{job.source->descriptor(), job.output, job.program->descriptor(), layers_end.fd},
+  Prepared with{{job.source->descriptor(), job.output, job.program->descriptor(), layers_end.fd,
+                 (job.state != nullptr ? job.state : job.source)->descriptor()},
                 output_end.fd,
                 ruleset.fd,
                 sandbox::program_filter(),
                 {},
                 {language.data(), wait.data(), nullptr},
-                job.matrix == nullptr ? std::string() : job.matrix_path.parent_path().string(),
+                job.folder.string(),
                 job.memory_bytes,
                 job.output_bytes};
   for (std::string& word : words) with.arguments.push_back(word.data());
@@ -135,7 +145,7 @@ Result<Ended> run(const Job& job, const std::atomic<bool>& stop, const std::func
 
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child < 0) return fail(ErrorCode::resource, "llama-quantize can't be started");
+  if (child < 0) return fail(ErrorCode::resource, job.name + " can't be started");
   if (child == 0) become(with, parent);
   output_end.close();
   layers_end.close();
@@ -157,9 +167,13 @@ Result<Ended> run(const Job& job, const std::atomic<bool>& stop, const std::func
     if (count <= 0) break;
     pending.append(window.data(), static_cast<std::size_t>(count));
     std::size_t begin = 0;
-    for (std::size_t end = pending.find('\n'); end != std::string::npos; end = pending.find('\n', begin)) {
-      follow(std::string_view(pending).substr(begin, end - begin), progress);
+    for (std::size_t end = pending.find_first_of(",\n"); end != std::string::npos && !killed;
+         end = pending.find_first_of(",\n", begin)) {
+      out.cut = !said(std::string_view(pending).substr(begin, end - begin));
       begin = end + 1;
+      if (!out.cut) continue;
+      ::kill(child, SIGKILL);
+      killed = true;
     }
     out.tail.append(window.data(), static_cast<std::size_t>(count));
     if (out.tail.size() > 2 * kTail) out.tail.erase(0, out.tail.size() - kTail);
@@ -190,6 +204,19 @@ Result<Ended> run(const Job& job, const std::atomic<bool>& stop, const std::func
     }
   }
   return out;
+}
+
+Error why(const Job& job, const Ended& how, const std::filesystem::path& folder) {
+  struct statvfs room{};
+  const bool full =
+      ::statvfs(folder.empty() ? "." : folder.c_str(), &room) == 0 && room.f_bavail * room.f_frsize < kSpare;
+  if (how.status == 128 + SIGXFSZ) return {ErrorCode::resource, job.name + " wrote more than it may"};
+  std::string out = how.status > 128    ? fmt::format("{} was ended by signal {}", job.name, how.status - 128)
+                    : how.status >= 126 ? job.name + " can't be started"
+                                        : fmt::format("{} ended with status {}", job.name, how.status);
+  if (full) out += ", the disk is full";
+  if (const std::string words = last_words(how.tail); !words.empty()) out += ": " + words;
+  return {full ? ErrorCode::resource : ErrorCode::io, std::move(out)};
 }
 
 }  // namespace steelyard::quantize

@@ -31,6 +31,7 @@ class Reader {
     for (u64 i = 0; i < keys && in_.ok(); ++i) key();
     std::vector<std::pair<std::string, u64>> offsets;
     for (u64 i = 0; i < tensors && in_.ok(); ++i) offsets.emplace_back(tensor());
+    out_.described = in_.offset();
     const auto data = checked_align(in_.offset(), alignment_);
     for (const auto& [name, offset] : offsets) place(name, data, offset);
     if (!in_.ok()) return fail(ErrorCode::usage, "its structure is broken: " + to_string(*in_.fault()));
@@ -95,6 +96,7 @@ class Reader {
       in_.fail("tensor type", fmt::format("{} is no type", id));
       return {};
     }
+    tensor.id = id;
     tensor.type = type->name;
     tensor.block = type->block;
     tensor.bytes = type->bytes;

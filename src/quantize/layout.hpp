@@ -17,6 +17,7 @@ namespace steelyard::quantize {
 
 struct Tensor {
   std::vector<u64> dimensions;
+  u32 id = 0;        // of the type, in the file
   std::string type;  // "Q4_K"
   u64 block = 1;     // elements
   u64 bytes = 0;     // of one block
@@ -27,7 +28,8 @@ struct Tensor {
 struct Layout {
   std::map<std::string, Range> keys;  // the value with its type
   std::map<std::string, Tensor> tensors;
-  u64 data = 0;  // where the tensors' data begins
+  u64 described = 0;  // where the tensors' descriptions end
+  u64 data = 0;       // where the tensors' data begins
 };
 
 Result<Layout> read_layout(const Source& source);

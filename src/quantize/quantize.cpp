@@ -1,12 +1,10 @@
 #include "quantize/quantize.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
+#include <cstdio>
 #include <cstring>
 
 #include "base/checked.hpp"
@@ -36,37 +34,15 @@ Result<bool> check_room(const Request& request) {
                                                request.type.name, text::human_bytes(needed), text::human_bytes(free)));
 }
 
-// The last line that says something.
-std::string last_words(std::string_view tail) {
-  std::string out;
-  for (std::size_t at = 0; at < tail.size();) {
-    const std::size_t end = std::min(tail.find('\n', at), tail.size());
-    const std::string_view line = tail.substr(at, end - at);
-    if (line.find_first_not_of(" \t\r") != std::string_view::npos) {
-      const bool better = out.find("rror") == std::string::npos && out.find("failed") == std::string::npos;
-      if (better || line.find("rror") != std::string_view::npos) out = text::display(line, 200);
-    }
-    at = end + 1;
-  }
-  return out;
-}
-
-std::unexpected<Error> ended(const Ended& how, const Request& request) {
-  struct statvfs room{};
-  const bool full =
-      ::statvfs(request.beside.parent_path().c_str(), &room) == 0 && room.f_bavail * room.f_frsize < kSpare / 8;
-  if (how.status == 128 + SIGXFSZ) return fail(ErrorCode::resource, "llama-quantize wrote more than the type can take");
-  std::string why = how.status > 128    ? fmt::format("llama-quantize was ended by signal {}", how.status - 128)
-                    : how.status >= 126 ? std::string("llama-quantize can't be started")
-                                        : fmt::format("llama-quantize ended with status {}", how.status);
-  if (full) why += ", the disk is full";
-  if (const std::string words = last_words(how.tail); !words.empty()) why += ": " + words;
-  return fail(full ? ErrorCode::resource : ErrorCode::io, std::move(why));
+// "[  12/ 272] …": what llama-quantize prints before each tensor.
+void follow(std::string_view piece, const std::function<void(u64, u64)>& progress) {
+  unsigned done = 0, of = 0;
+  if (std::sscanf(std::string(piece.substr(0, 40)).c_str(), "[%u/%u]", &done, &of) == 2) progress(done, of);
 }
 
 }  // namespace
 
-Result<Program> find_program(const fs::path& prefix, const fs::path& named, bool foreign) {
+Result<Program> find_program(const fs::path& prefix, const std::string& name, const fs::path& named, bool foreign) {
   const auto folder = stack::current(prefix);
   std::optional<evidence::Record> record;
   if (folder) {
@@ -76,13 +52,14 @@ Result<Program> find_program(const fs::path& prefix, const fs::path& named, bool
   if (path.empty()) {
     if (record) {
       for (const evidence::Subject& subject : record->subjects) {
-        if (path.empty() && subject.role == "binary" && subject.path.ends_with("/bin/llama-quantize"))
+        if (path.empty() && subject.role == "binary" && subject.path.ends_with("/bin/" + name))
           path = *folder / subject.path;
       }
     }
     if (path.empty())
-      return fail(ErrorCode::usage, fmt::format("{}: no stack was built there; steelyard stack build makes one",
-                                                text::display(prefix.string())));
+      return fail(ErrorCode::usage,
+                  fmt::format("{}: no stack{} was built there; steelyard stack build makes one",
+                              text::display(prefix.string()), record ? " with " + name : std::string()));
   }
   std::error_code error;
   const fs::path whole = fs::canonical(path, error);
@@ -92,7 +69,7 @@ Result<Program> find_program(const fs::path& prefix, const fs::path& named, bool
   Program out{whole, std::move(file), sha256, {}, {}, {}};
   if (record) {
     for (const evidence::Subject& subject : record->subjects) {
-      if (subject.role != "binary" || subject.sha256 != sha256 || !subject.path.ends_with("/llama-quantize")) continue;
+      if (subject.role != "binary" || subject.sha256 != sha256 || !subject.path.ends_with("/" + name)) continue;
       out.stack = evidence::id(*record);
       if (const Fact* upstream = record->found.fact("stack.upstream")) {
         out.repository = upstream->value["repository"].string();
@@ -108,27 +85,6 @@ Result<Program> find_program(const fs::path& prefix, const fs::path& named, bool
   return out;
 }
 
-Result<std::unique_ptr<Temporary>> Temporary::create(const fs::path& beside) {
-  std::string name = (beside.parent_path() / ("." + beside.filename().string() + ".XXXXXX")).string();
-  const int fd = ::mkostemp(name.data(), O_CLOEXEC);
-  if (fd < 0)
-    return fail(ErrorCode::io,
-                fmt::format("{}: cannot write: {}", text::display(beside.string()), std::strerror(errno)));
-  return std::unique_ptr<Temporary>(new Temporary(std::move(name), fd));
-}
-
-Temporary::~Temporary() {
-  ::close(descriptor_);
-  if (!path_.empty()) ::unlink(path_.c_str());
-}
-
-Result<bool> Temporary::publish(const fs::path& name) {
-  if (::fchmod(descriptor_, 0644) != 0 || ::fsync(descriptor_) != 0 || ::rename(path_.c_str(), name.c_str()) != 0)
-    return fail(ErrorCode::io, fmt::format("{}: cannot write: {}", text::display(name.string()), std::strerror(errno)));
-  path_.clear();
-  return true;
-}
-
 Result<Made> make(const Request& request, const std::atomic<bool>& stop,
                   const std::function<void(u64, u64)>& progress) {
   SY_CHECK(check_room(request));
@@ -137,24 +93,30 @@ Result<Made> make(const Request& request, const std::atomic<bool>& stop,
   u64 largest = 0;
   for (const auto& [name, tensor] : request.layout->tensors) largest = std::max(largest, tensor.elements);
   const u64 expected = expected_bytes(*request.layout, request.type.bits);
-  Job job{.program = &request.program->file,
+  Job job{.name = "llama-quantize",
+          .program = &request.program->file,
           .program_path = request.program->path,
           .source = request.source,
           .output = out.file->descriptor(),
-          .matrix = request.matrix,
-          .matrix_path = request.matrix_path,
-          .flags = {},
-          .type = request.type.name,
-          .threads = request.threads,
+          .named = request.matrix,
+          .folder = request.matrix == nullptr ? fs::path() : request.matrix_path.parent_path(),
+          .words = {},
           .memory_bytes = kMemory + 2 * request.source->size() + 16 * std::min(largest, UINT64_MAX / 64),
           .output_bytes = 2 * expected + kSpare};
-  if (request.requantize) job.flags.emplace_back("--allow-requantize");
-  SY_TRY(Ended how, run(job, stop, progress));
+  if (request.requantize) job.words.emplace_back("--allow-requantize");
+  // The bare name becomes part of the output.
+  if (request.matrix != nullptr) job.words.insert(job.words.end(), {"--imatrix", request.matrix_path.filename()});
+  job.words.insert(job.words.end(), {std::string(kSourcePath), std::string(kOutputPath), request.type.name,
+                                     std::to_string(request.threads)});
+  SY_TRY(Ended how, run(job, stop, [&](std::string_view piece) {
+           follow(piece, progress);
+           return true;
+         }));
   if (stop) return fail(ErrorCode::io, "interrupted; nothing was written");
-  if (how.status != 0) return ended(how, request);
+  if (how.status != 0) return std::unexpected(why(job, how, request.beside.parent_path()));
   if (!request.source->unchanged()) return fail(ErrorCode::io, "the source changed while it was quantized");
   SY_TRY(const io::File made, io::File::open(fs::canonical(out.file->path())));
-  auto layout = read_layout(made);
+  auto layout = request.read(made);
   if (!layout) return fail(ErrorCode::io, "what llama-quantize wrote can't be read: " + layout.error().message);
   const auto wrong = disagreements(*request.source, *request.layout, made, *layout);
   if (!wrong.empty())

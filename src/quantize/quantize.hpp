@@ -13,6 +13,7 @@
 
 #include "io/file.hpp"
 #include "quantize/layout.hpp"
+#include "quantize/temporary.hpp"
 #include "quantize/types.hpp"
 
 namespace steelyard::quantize {
@@ -26,26 +27,13 @@ struct Program {
   std::string commit;
 };
 
-// `prefix`: where stacks are built; `named`: a program instead of the newest stack's, or empty.
-Result<Program> find_program(const std::filesystem::path& prefix, const std::filesystem::path& named, bool foreign);
+// `prefix`: where stacks are built; `name`: which of the newest stack's programs; `named`: a program instead of that,
+// or empty.
+Result<Program> find_program(const std::filesystem::path& prefix, const std::string& name,
+                             const std::filesystem::path& named, bool foreign);
 
-// A file that is gone with this object, unless publish() gave it its name.
-class Temporary {
- public:
-  static Result<std::unique_ptr<Temporary>> create(const std::filesystem::path& beside);
-  ~Temporary();
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  int descriptor() const { return descriptor_; }
-  Result<bool> publish(const std::filesystem::path& name);
-
- private:
-  Temporary(std::filesystem::path path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
-  std::filesystem::path path_;
-  int descriptor_;
-};
+// How a file that a program of the stack wrote is read; read_layout, or that in a worker.
+using ReadLayout = std::function<Result<Layout>(const io::File&)>;
 
 struct Request {
   const io::File* source = nullptr;
@@ -57,6 +45,7 @@ struct Request {
   bool requantize = false;
   u32 threads = 1;
   std::filesystem::path beside;  // a name in the folder for the temporary file
+  ReadLayout read;
 };
 
 struct Made {

@@ -15,7 +15,7 @@ std::vector<Type> read() {
   toml::Table root(**document, (*document)->root(), "types");
   std::vector<Type> out;
   for (toml::Table& one : root.tables("type")) {
-    out.push_back({one.required_text("name"), static_cast<u64>(one.integer("bits").value_or(32))});
+    out.push_back({one.required_text("name"), static_cast<u64>(one.integer("bits").value_or(32)), one.flag("matrix")});
     one.finish();
   }
   return out;

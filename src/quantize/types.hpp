@@ -12,8 +12,9 @@
 namespace steelyard::quantize {
 
 struct Type {
-  std::string name;  // "Q4_K_M"
-  u64 bits = 0;      // a weight, rounded up generously
+  std::string name;     // "Q4_K_M"
+  u64 bits = 0;         // a weight, rounded up generously
+  bool matrix = false;  // can't be made without an importance matrix
 };
 
 const std::vector<Type>& types();

@@ -72,7 +72,7 @@ listed = re.findall(r'^name = "(.*)"$', (SOURCE / "data/quantize/types.toml").re
 checks.true(len(offered) > 30, f"types in --help: {offered}")
 checks.equal(sorted(listed), sorted(set(offered)), "types")
 
-# Every type, as by hand. Those that want an importance matrix say so.
+# Every type, as by hand. Those that want an importance matrix are known, and say how to get one.
 for name in listed:
     out, hand = folder / f"{name}.gguf", folder / f"{name}.hand"
     done = run("quantize", SOURCE_MODEL, "-t", name.lower(), "-o", out, env=env)
@@ -80,7 +80,7 @@ for name in listed:
     if by_hand.returncode == 0:
         checks.true(done.returncode == 0 and out.read_bytes() == hand.read_bytes(), f"{name}: {done.returncode} {done.stderr}")
     else:
-        checks.true(done.returncode == 2 and not out.exists() and "llama-quantize ended with status" in done.stderr, f"{name}: {done.stderr}")
+        checks.true(done.returncode == 2 and not out.exists() and f"{name} needs an importance matrix" in done.stderr, f"{name}: {done.stderr}")
 checks.equal(leftovers(), [], "temporary files")
 
 # The attestation, the evidence and the layers.
@@ -201,6 +201,30 @@ process.send_signal(signal.SIGINT)
 errors = process.communicate(timeout=60)[1]
 checks.true(process.returncode == 2 and "interrupted; nothing was written" in errors, f"interrupted: {process.returncode} {errors}")
 checks.true(not (folder / "big-out.gguf").exists() and not leftovers(), f"left: {leftovers()}")
+
+# Killed: nothing has the output's name, and the next run removes what is left and leaves what another still writes.
+process = subprocess.Popen([STEELYARD, "quantize", str(big), "-t", "Q2_K", "-o", str(folder / "big-out.gguf"), "-j", "1"], env=env, stderr=subprocess.PIPE, text=True)
+for _ in range(600):
+    time.sleep(0.02)
+    if leftovers() or process.poll() is not None:
+        break
+process.kill()
+process.communicate()
+checks.true(not (folder / "big-out.gguf").exists() and len(leftovers()) == 1, f"killed: {leftovers()}")
+stale = leftovers()
+process = subprocess.Popen([STEELYARD, "quantize", str(big), "-t", "Q2_K", "-o", str(folder / "big-out.gguf"), "-j", "1"], env=env, stderr=subprocess.PIPE, text=True)
+for _ in range(600):
+    time.sleep(0.02)
+    if set(leftovers()) - set(stale) or process.poll() is not None:
+        break
+running = leftovers()
+checks.true(len(running) == 1 and running != stale, f"after the killed one: {running}, before {stale}")
+done = run("quantize", SOURCE_MODEL, "-t", "Q8_0", "-o", folder / "big-out.gguf", env=env)
+checks.true(done.returncode == 0 and set(running) <= set(leftovers()) or process.poll() is not None, f"beside another: {leftovers()}")
+process.send_signal(signal.SIGINT)
+process.communicate(timeout=60)
+checks.equal(leftovers(), [], "temporary files")
+(folder / "big-out.gguf").unlink(missing_ok=True)
 
 # A source that changes meanwhile.
 process = subprocess.Popen([STEELYARD, "quantize", str(big), "-t", "Q2_K", "-o", str(folder / "big-out.gguf"), "-j", "1"], env=env, stderr=subprocess.PIPE, text=True)

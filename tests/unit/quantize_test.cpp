@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "base/sha256.hpp"
 #include "quantize/attestation.hpp"
+#include "quantize/calibrate.hpp"
 #include "quantize/compare.hpp"
 #include "recipe/recipe.hpp"
 
@@ -167,6 +170,43 @@ TEST(Quantize, HostileAttestationsAreRefused) {
   EXPECT_FALSE(read_attestation(std::string(2 << 20, ' ')));
 }
 
+TEST(Quantize, CalibrationsAreAttested) {
+  Derivation out = example();
+  out.calibration = Origin{{"t.txt", sha256("text"), 7}, 12, 20, sha256("calibrator")};
+  EXPECT_EQ(read_attestation(json::pretty(slsa(out))).value().calibration->text.sha256, sha256("text"));
+  const Derivation in = read_matrix_attestation(json::pretty(slsa_of_matrix(out))).value();
+  EXPECT_EQ(in.matrix->sha256, out.matrix->sha256);
+  EXPECT_EQ(in.source.sha256, out.source.sha256);
+  EXPECT_EQ(in.calibration->program, sha256("calibrator"));
+  EXPECT_EQ(in.calibration->windows, 12U);
+  EXPECT_EQ(in.calibration->most, 20U);
+  EXPECT_FALSE(read_matrix_attestation(json::pretty(slsa(out))));
+  EXPECT_FALSE(read_attestation(json::pretty(slsa_of_matrix(out))));
+  out.calibration->text.sha256 = "none";
+  EXPECT_FALSE(read_attestation(json::pretty(slsa(out))));
+}
+
+TEST(Quantize, AMatrixNamesItsTextOnce) {
+  const auto matrix = [](std::string_view texts, std::string_view key = "imatrix.datasets") {
+    return built("gguf 3 1 3\nkv_str general.type \"imatrix\"\nkv_strs " + std::string(key) + " " +
+                 std::string(texts) +
+                 "\nkv_u32 imatrix.chunk_count 64\ntensor \"a.in_sum2\" 0 0 8\nalign 32\nfill 2 32\n");
+  };
+  const auto once = [](const Opened& from) {
+    const auto file = Temporary::create(std::filesystem::temp_directory_path() / "matrix").value();
+    EXPECT_TRUE(name_text_once(from.source, from.layout, file->descriptor()));
+    const io::File written = io::File::open(std::filesystem::canonical(file->path())).value();
+    std::vector<std::byte> bytes(written.size());
+    EXPECT_EQ(written.read(0, bytes), bytes.size());
+    return bytes;
+  };
+  const std::vector<std::byte> single = matrix("\"t.txt\"");
+  EXPECT_EQ(once(Opened(single)), single);
+  EXPECT_EQ(once(Opened(matrix("\"t.txt\" \"t.txt\" \"other\""))), single);
+  EXPECT_FALSE(name_text_once(Opened(matrix("\"t\"", "other")).source, Opened(matrix("\"t\"", "other")).layout, -1));
+  EXPECT_FALSE(name_text_once(Opened(single).source, Opened(single).layout, -1));
+}
+
 TEST(Quantize, TemporaryFilesGo) {
   const auto folder = std::filesystem::temp_directory_path() / ("steelyard-quantize-" + std::to_string(::getpid()));
   std::filesystem::create_directory(folder);
@@ -178,15 +218,24 @@ TEST(Quantize, TemporaryFilesGo) {
   Temporary::create(folder / "x").value()->publish(folder / "x").value();
   EXPECT_TRUE(std::filesystem::exists(folder / "x"));
   EXPECT_FALSE(Temporary::create(folder / "none/x"));
+  // Left by a killed process: removed. Held by another: not. Of another name: not.
+  const auto held = Temporary::create(folder / "x").value();
+  for (const char* name : {".x.steelyard-abcdef", ".y.steelyard-abcdef", ".x.steelyard-backup1"})
+    std::ofstream(folder / name) << "left";
+  const auto another = Temporary::create(folder / "x").value();
+  EXPECT_TRUE(std::filesystem::exists(held->path()));
+  EXPECT_FALSE(std::filesystem::exists(folder / ".x.steelyard-abcdef"));
+  EXPECT_TRUE(std::filesystem::exists(folder / ".y.steelyard-abcdef"));
+  EXPECT_TRUE(std::filesystem::exists(folder / ".x.steelyard-backup1"));
   std::filesystem::remove_all(folder);
 }
 
 TEST(Quantize, ProgramsThatNoRecordKnowsAreRefused) {
-  EXPECT_FALSE(find_program("/nonexistent", {}, false));
-  const auto refused = find_program("/nonexistent", "/proc/self/exe", false);
+  EXPECT_FALSE(find_program("/nonexistent", "llama-quantize", {}, false));
+  const auto refused = find_program("/nonexistent", "llama-quantize", "/proc/self/exe", false);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("--foreign-stack"), std::string::npos);
-  EXPECT_TRUE(find_program("/nonexistent", "/proc/self/exe", true).value().stack.empty());
+  EXPECT_TRUE(find_program("/nonexistent", "llama-quantize", "/proc/self/exe", true).value().stack.empty());
 }
 
 }  // namespace
