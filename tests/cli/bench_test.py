@@ -107,7 +107,7 @@ assurance = "{assurance}"
     document, _ = report("vet", MODEL, "-c", "offline-chat", "--require", require, env=env, timeout=900)
     checks.equal(document["verdicts"][0]["verdict"]["rulings"][0]["state"], expected, f"with assurance {assurance}")
 
-for flags, expected in ((["--no-speed"], "nothing to measure"), (["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--import", task], "no results"), (["--import", task, "--task", task], "don't go together"), (["--repeats", "0"], "--repeats is \"0\"; expected"),
+for flags, expected in ((["--no-speed"], "nothing to measure"), (["--reference", MODEL], "go together"), (["--task", folder / "none.jsonl"], "none.jsonl"), (["--import", task], "not JSON"), (["--import", task, "--task", task], "don't go together"), (["--repeats", "0"], "--repeats is \"0\"; expected"),
                         (["--expect", SOURCE / "data/profiles/business.toml"], "no [[expect]]")):
     done = run("bench", MODEL, *flags, env=env, timeout=900)
     checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done.returncode} {done.stderr}")
