@@ -39,7 +39,7 @@ measure-scan: build
 measure-engine: build
 	@tools/setup build test venv model llama
 	@cmake --preset dev >build/setup/configure.log && cmake --build build/dev --target steelyard engine_client
-	@STEELYARD_SOURCE="$$PWD" STEELYARD_BUILD="$$PWD/build/dev" build/venv/bin/python tests/stack/built_stack.py >build/setup/stack.log
+	@STEELYARD_SOURCE="$$PWD" STEELYARD_BUILD="$$PWD/build/dev" build/venv/bin/python tests/stack/built_stack.py --all >build/setup/stack.log
 	@build/venv/bin/python bench/measure_engine.py build/dev
 
 measure-llama-bench: build

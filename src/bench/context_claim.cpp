@@ -76,7 +76,7 @@ Result<u64> found_in(engine::Engine& engine, u32 tokens, const engine::Listener&
     for (std::size_t k = 0; k <= kOthers; ++k) {
       const std::size_t code = codes[(thing + k * 5) % codes.size()];
       SY_TRY(engine::Tokens words, engine.tokenize({.text = fact(thing, code), .special = false, .parse = false}));
-      request.continuations.push_back(std::move(words));
+      request.continuations.push_back({.tokens = std::move(words)});
     }
   }
   SY_TRY(const auto scores, engine.score(request, listener));

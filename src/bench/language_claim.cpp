@@ -68,7 +68,7 @@ Result<std::vector<double>> likelihoods(engine::Pool& pool, const std::string& p
   SY_TRY(request.prefix, pool.first().tokenize({.text = prefix, .special = true, .parse = false}));
   for (const std::string& end : ends) {
     SY_TRY(engine::Tokens tokens, pool.first().tokenize({.text = end, .special = false, .parse = false}));
-    request.continuations.push_back(std::move(tokens));
+    request.continuations.push_back({.tokens = std::move(tokens)});
   }
   SY_TRY(const auto scores, pool.score(request));
   std::vector<double> out;

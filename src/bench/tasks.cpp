@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "base/json.hpp"
 #include "base/sha256.hpp"
@@ -25,6 +26,7 @@ constexpr u64 kMostBytes = u64{1} << 30;
 constexpr std::size_t kMostDocument = std::size_t{64} << 20;
 constexpr u32 kMostTokens = 4096;  // of a generated answer
 constexpr std::size_t kMostStops = 16;
+constexpr std::size_t kTogether = 64;  // items in one request
 
 std::string known_keys(const JsonNode& from, std::initializer_list<std::string_view> keys) {
   for (const auto& [key, value] : from.members) {
@@ -146,44 +148,57 @@ Result<engine::Tokens> tokens_of(engine::Engine& engine, const std::string& prom
   return engine.tokenize({.text = text, .special = !templated, .parse = templated});
 }
 
-// The answer up to the first of the item's stops.
-std::string until_stop(const Item& item, std::string text) {
-  for (const std::string& stop : item.stop) text.resize(std::min(text.find(stop), text.size()));
-  return text;
-}
-
-// The choice whose tokens are the likeliest, in all and per byte.
+// How many items have the right choice for the likeliest: in all and per byte.
 struct Picked {
-  std::size_t plain = 0;
-  std::size_t normalised = 0;
+  u64 plain = 0;
+  u64 normalised = 0;
 };
 
-Result<Picked> pick(engine::Pool& pool, const std::string& prompt, const Item& item) {
+// What items share, such as worked examples, the engine decodes once for all of them.
+Result<Picked> pick(engine::Pool& pool, const Task& task, std::span<const std::size_t> which,
+                    const engine::Listener& listener) {
   engine::Engine& engine = pool.first();
-  SY_TRY(engine::Tokens prefix, engine.tokenize({.text = prompt, .special = true, .parse = false}));
-  engine::Score request{.prefix = std::move(prefix), .continuations = {}};
-  for (const std::string& choice : item.choices) {
-    SY_TRY(engine::Tokens tokens, engine.tokenize({.text = choice, .special = false, .parse = false}));
-    request.continuations.push_back(std::move(tokens));
+  engine::Score request;
+  for (const std::size_t i : which) {
+    const Item& item = task.items[i];
+    SY_TRY(const engine::Tokens context,
+           engine.tokenize({.text = task.examples + item.prompt, .special = true, .parse = false}));
+    for (const std::string& choice : item.choices) {
+      SY_TRY(engine::Tokens tokens, engine.tokenize({.text = choice, .special = false, .parse = false}));
+      request.continuations.push_back({context, std::move(tokens)});
+    }
   }
-  SY_TRY(const auto scores, pool.score(request));
+  SY_TRY(const auto scores, pool.score(request, listener));
   Picked out;
-  double best = -1e300, best_normalised = -1e300;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    double sum = 0;
-    for (const float value : scores[i].logprobs) sum += static_cast<double>(value);
-    const double each = sum / static_cast<double>(item.choices[i].size());
-    if (sum > best) best = sum, out.plain = i;
-    if (each > best_normalised) best_normalised = each, out.normalised = i;
+  std::size_t at = 0;
+  for (const std::size_t i : which) {
+    const Item& item = task.items[i];
+    std::size_t best = 0, best_normalised = 0;
+    std::vector<double> sums;
+    for (const std::string& choice : item.choices) {
+      double sum = 0;
+      for (const float value : scores[at].logprobs) sum += static_cast<double>(value);
+      sums.push_back(sum);
+      const auto each = [&](std::size_t k) { return sums[k] / static_cast<double>(item.choices[k].size()); };
+      const std::size_t last = sums.size() - 1;
+      if (sum > sums[best]) best = last;
+      if (sum / static_cast<double>(choice.size()) > each(best_normalised)) best_normalised = last;
+      ++at;
+    }
+    out.plain += best == item.answer ? 1U : 0U;
+    out.normalised += best_normalised == item.answer ? 1U : 0U;
   }
   return out;
 }
 
-// Answers of the items at `which`, all of which have as many tokens at most.
-Result<u64> ask(engine::Pool& pool, const Task& task, const std::vector<std::size_t>& which,
+// What ends an answer: its length, or one of these texts.
+using Ending = std::pair<u32, std::vector<std::string>>;
+
+// How many answers of the items at `which`, all of which end alike, pass.
+Result<u64> ask(engine::Pool& pool, const Task& task, const Ending& ending, const std::vector<std::size_t>& which,
                 const engine::Listener& listener) {
   engine::Engine& engine = pool.first();
-  engine::Generate request{.most = task.items[which.front()].tokens};
+  engine::Generate request{.most = ending.first, .stops = ending.second};
   if (task.shots > 0) {
     SY_TRY(request.prefix, engine.tokenize({.text = task.examples, .special = true, .parse = false}));
   }
@@ -199,7 +214,7 @@ Result<u64> ask(engine::Pool& pool, const Task& task, const std::vector<std::siz
   u64 right = 0;
   for (std::size_t k = 0; k < which.size(); ++k) {
     const Item& item = task.items[which[k]];
-    const Outcome outcome = item.checker->check(until_stop(item, answers[k].text));
+    const Outcome outcome = item.checker->check(answers[k].text);
     if (outcome == Outcome::undetermined)
       return fail(ErrorCode::resource, fmt::format("item {} of {} couldn't be checked: {}", which[k] + 1,
                                                    text::display(task.name), no_code()));
@@ -253,23 +268,32 @@ Result<std::vector<Measurement>> run_task(engine::Pool& pool, const Task& task, 
     if (const std::string why = no_code(); !why.empty())
       return fail(ErrorCode::resource, fmt::format("{} runs code: {}", text::display(task.name), why));
   }
-  u64 right = 0, normalised = 0, chosen = 0;
-  std::map<u32, std::vector<std::size_t>> generated;  // by how long an answer may be
+  std::vector<std::size_t> chosen;
+  std::map<Ending, std::vector<std::size_t>> generated;
   for (std::size_t i = 0; i < count; ++i) {
     const Item& item = task.items[i];
-    if (item.choices.empty()) {
-      generated[item.tokens].push_back(i);
-      continue;
-    }
-    SY_TRY(const Picked picked, pick(pool, task.examples + item.prompt, item));
-    right += picked.plain == item.answer ? 1U : 0U;
-    normalised += picked.normalised == item.answer ? 1U : 0U;
-    ++chosen;
-    if (listener) listener(i + 1, count);
+    if (item.choices.empty())
+      generated[{item.tokens, item.stop}].push_back(i);
+    else
+      chosen.push_back(i);
   }
-  for (const auto& [tokens, which] : generated) {
-    SY_TRY(const u64 passed, ask(pool, task, which, listener));
+  u64 done = 0;
+  const auto told = [&](u64 part, u64) {
+    if (listener) listener(done + part, count);
+  };
+  u64 right = 0, normalised = 0;
+  for (std::size_t at = 0; at < chosen.size(); at += kTogether) {
+    const auto which = std::span(chosen).subspan(at, std::min(kTogether, chosen.size() - at));
+    SY_TRY(const Picked picked, pick(pool, task, which, {}));
+    right += picked.plain;
+    normalised += picked.normalised;
+    done += which.size();
+    told(0, 0);
+  }
+  for (const auto& [ending, which] : generated) {
+    SY_TRY(const u64 passed, ask(pool, task, ending, which, told));
     right += passed;
+    done += which.size();
   }
   json::Value slice = json::Value()
                           .set("task", task.name)
@@ -282,7 +306,7 @@ Result<std::vector<Measurement>> run_task(engine::Pool& pool, const Task& task, 
   score.metric = "quality";
   score.slice = slice;
   out.push_back(std::move(score));
-  if (chosen == count) {
+  if (chosen.size() == count) {
     Measurement per_byte = share(normalised, count);
     per_byte.metric = "quality_per_byte";
     per_byte.slice = slice;

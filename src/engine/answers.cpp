@@ -34,7 +34,9 @@ std::string key_of(const Generate& request, u32 prompt) {
 }
 
 std::string key_of(const Score& request, u32 continuation) {
-  return sha256(bytes_of(encode(Type::score, Score{request.prefix, {request.continuations[continuation]}})));
+  Continuation one = request.continuations[continuation];
+  one.context.insert(one.context.begin(), request.prefix.begin(), request.prefix.end());
+  return sha256(bytes_of(encode(Type::score, Score{{}, {std::move(one)}})));
 }
 
 class Descriptor {

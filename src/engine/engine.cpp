@@ -131,7 +131,7 @@ Result<std::vector<Scored>> Engine::score(const Score& request, const Listener& 
     Scored one;
     if (frame.type != Type::scored || !decode(frame.payload, one)) return false;
     if (one.continuation >= scores.size() || seen[one.continuation]) return false;
-    const std::size_t length = request.continuations[one.continuation].size();
+    const std::size_t length = request.continuations[one.continuation].tokens.size();
     if (one.logprobs.size() != length || one.best.size() != length || !known(one.best, loaded_.vocabulary))
       return false;
     seen[one.continuation] = true;

@@ -1,6 +1,6 @@
-// Pool: the same model in several engines, of one thread each unless asked otherwise, so that requests use all cores and
-// no answer depends on how many there are. What was answered before is taken from where it is kept, if the engine is
-// exact. Not thread-safe. Tested by tests/cli/engine_test.py.
+// Pool: the same model in several engines, of one thread each unless asked otherwise, so that requests use all cores
+// and no answer depends on how many there are. What was answered before is taken from where it is kept, if the engine
+// is exact. Not thread-safe. Tested by tests/cli/engine_test.py.
 #pragma once
 
 #include <optional>

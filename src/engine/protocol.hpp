@@ -204,9 +204,18 @@ struct Generated {
   }
 };
 
+struct Continuation {
+  Tokens context = {};  // after the prefix
+  Tokens tokens = {};   // after that: what is scored; at least one token
+  template <class A>
+  void fields(A& a) {
+    a(context, tokens);
+  }
+};
+
 struct Score {
-  Tokens prefix = {};                      // at least one token
-  std::vector<Tokens> continuations = {};  // each at least one token
+  Tokens prefix = {};                            // of all; with each context at least one token
+  std::vector<Continuation> continuations = {};  // what they share is decoded once
   template <class A>
   void fields(A& a) {
     a(prefix, continuations);

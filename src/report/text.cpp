@@ -21,6 +21,7 @@ constexpr std::size_t kMostDecisive = 5;
 constexpr std::size_t kMostFindings = 20;
 constexpr std::size_t kMostGaps = 5;
 constexpr std::size_t kMostFacts = 12;
+constexpr std::size_t kMostMeasured = 6;
 constexpr std::size_t kDecisionColumns = 20;  // "FIT WITH CONDITIONS "
 constexpr std::size_t kLayerColumns = 17;
 
@@ -112,6 +113,7 @@ class TextReport {
                               shown(report_.verdicts.front().assurance)),
                   Paint::dim);
     layer_lines(report_.verdicts);
+    measured();
     decides(report_.verdicts);
     undetermined(report_.verdicts);
     not_assessed(report_.verdicts);
@@ -128,10 +130,25 @@ class TextReport {
     head();
     const std::span<const policy::Verdict> alone(&verdict, 1);
     layer_lines(alone);
+    if (report_.verdicts.size() == 1) measured();
     decides(alone);
     conditions(verdict);
     undetermined(alone);
     not_assessed(alone);
+  }
+
+  // What the model measurably does, of benches that stand behind the verdicts.
+  void measured() {
+    std::vector<std::string> all;
+    for (const evidence::Record& record : report_.records) {
+      if (record.kind != "bench") continue;
+      for (const Measurement& one : record.found.measurements) all.push_back(words(one));
+    }
+    if (all.empty()) return;
+    screen_.heading("Measured");
+    for (std::size_t i = 0; i < std::min(all.size(), kMostMeasured); ++i) screen_.block("  ", 4, all[i]);
+    if (all.size() > kMostMeasured)
+      screen_.block("  ", 2, fmt::format("and {} more: --format html or json", all.size() - kMostMeasured), Paint::dim);
   }
 
   void layer_lines(std::span<const policy::Verdict> verdicts) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 
 #include "base/text.hpp"
@@ -180,15 +181,32 @@ std::string Evidence::describe(std::string_view citation) const {
                      record.subjects.empty() ? "nothing" : shown(record.subjects.front().path));
 }
 
+namespace {
+
+// A number to four digits, bytes as people read them; what is no number as it is.
+std::string figure(const std::string& value, const std::string& unit) {
+  double number = 0;
+  const char* end = value.data() + value.size();
+  if (const auto [at, error] = std::from_chars(value.data(), end, number); error != std::errc() || at != end)
+    return shown(value, 40);
+  if (unit == "byte" && number >= 1024 && number < 1e18) return text::human_bytes(static_cast<u64>(number));
+  return std::abs(number) >= 1000 && std::abs(number) < 1e15 ? fmt::format("{:.0f}", number)
+                                                             : fmt::format("{:.4g}", number);
+}
+
+}  // namespace
+
 std::string words(const Measurement& m) {
   std::string out = shown(m.metric, 80);
   for (const auto& [key, value] : m.slice.object()) {
     if (value.is_string() && value.string().size() == 64) continue;  // a digest tells a reader nothing
     out += fmt::format(" {} {}", shown(key, 40), shown(value.is_string() ? value.string() : json::compact(value), 80));
   }
-  out += fmt::format(" = {}{}{}", shown(m.value, 40), m.unit == "1" ? "" : " ", m.unit == "1" ? "" : shown(m.unit, 20));
+  const std::string value = figure(m.value, m.unit);
+  out += " = " + value;
+  if (m.unit != "1" && !(m.unit == "byte" && value.ends_with("iB"))) out += " " + shown(m.unit, 20);
   if (m.interval.size() == 2 && m.interval[0] != m.interval[1])
-    out += fmt::format(" ({} to {})", shown(m.interval[0], 40), shown(m.interval[1], 40));
+    out += fmt::format(" ({} to {})", figure(m.interval[0], m.unit), figure(m.interval[1], m.unit));
   return out + fmt::format(", n {}", m.n);
 }
 
@@ -362,8 +380,11 @@ std::string summary(const Report& report) {
   std::size_t files = 0;
   std::size_t models = 0;
   std::map<std::string, u64> seen;  // a file that two records examined counts once
+  // What was measured on a model is no second one.
+  const bool scanned = std::ranges::any_of(report.records, [](const auto& one) { return one.kind == "scan"; });
   for (const auto& record : report.records) {
     if (record.kind == "host" || record.kind == "context" || record.kind == "comparison") continue;
+    if (scanned && record.kind != "scan") continue;
     ++models;
     for (const auto& subject : record.subjects) {
       if (!seen.emplace(subject.path + subject.sha256, subject.bytes).second) continue;

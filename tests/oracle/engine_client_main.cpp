@@ -59,7 +59,9 @@ Result<json::Value> generate(engine::Pool& pool, const json::Value& asked) {
 
 // Logarithms as bits, so that any difference shows.
 Result<json::Value> score(engine::Pool& pool, const json::Value& asked) {
-  SY_TRY(const auto scores, pool.score({tokens(asked["prefix"]), lists(asked["continuations"])}));
+  engine::Score request{.prefix = tokens(asked["prefix"])};
+  for (Tokens& one : lists(asked["continuations"])) request.continuations.push_back({.tokens = std::move(one)});
+  SY_TRY(const auto scores, pool.score(request));
   json::Value out = json::Array{};
   for (const auto& one : scores) {
     json::Value bits = json::Array{};

@@ -73,13 +73,15 @@ TEST_F(AnswersTest, ASeedCountsWithItsPrompt) {
 }
 
 TEST_F(AnswersTest, ScoresToo) {
-  const Score asked{{1}, {{2}, {3, 4}}};
+  const Score asked{{1}, {{{}, {2}}, {{}, {3, 4}}}};
   Answers answers = open();
   answers.keep(asked, 1, Scored{.continuation = 1, .logprobs = {-1, -2}, .best = {3, 5}});
   ASSERT_TRUE(answers.write());
   ASSERT_TRUE(open().find(asked, 1));
   EXPECT_EQ(open().find(asked, 1)->logprobs, (std::vector<float>{-1, -2}));
   EXPECT_FALSE(open().find(asked, 0));
+  EXPECT_TRUE(open().find(Score{{}, {{{1}, {3, 4}}}}, 0)) << "the same tokens";
+  EXPECT_FALSE(open().find(Score{{}, {{{1, 3}, {4}}}}, 0)) << "another part of them";
 }
 
 TEST_F(AnswersTest, DamageEndsTheFileAndIsCutOff) {

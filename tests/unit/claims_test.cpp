@@ -64,7 +64,7 @@ class Scripted final : public engine::Channel {
         EXPECT_TRUE(engine::decode(payload, request));
         const std::string before = text_of(request.prefix);
         for (u32 i = 0; i < request.continuations.size(); ++i) {
-          const Tokens& tokens = request.continuations[i];
+          const Tokens& tokens = request.continuations[i].tokens;
           engine::Scored one{
               .continuation = i, .logprobs = std::vector<float>(tokens.size()), .best = Tokens(tokens.size(), 1)};
           one.logprobs.back() = static_cast<float>(mind_.likes(before, text_of(tokens)));

@@ -91,7 +91,7 @@ TEST(Engine, FailuresAreThoseOfTheRequest) {
 }
 
 TEST(Engine, ScoresHaveTheLengthOfWhatWasAsked) {
-  const Score asked{.prefix = {1}, .continuations = {{2, 3}}};
+  const Score asked{.prefix = {1}, .continuations = {{.tokens = {2, 3}}}};
   EXPECT_TRUE(engine({encode(Type::scored, Scored{0, {-1, -2}, {2, 9}}), encode(Type::done)})->score(asked));
   EXPECT_FALSE(engine({encode(Type::scored, Scored{0, {-1}, {2}}), encode(Type::done)})->score(asked));
   EXPECT_FALSE(engine({encode(Type::embedding, Embedding{{1, 2, 3}, {1, 2, 3}}), encode(Type::done)})->embed({1}));

@@ -188,8 +188,7 @@ TEST(Quantize, CalibrationsAreAttested) {
 
 TEST(Quantize, AMatrixNamesItsTextOnce) {
   const auto matrix = [](std::string_view texts, std::string_view key = "imatrix.datasets") {
-    return built("gguf 3 1 3\nkv_str general.type \"imatrix\"\nkv_strs " + std::string(key) + " " +
-                 std::string(texts) +
+    return built("gguf 3 1 3\nkv_str general.type \"imatrix\"\nkv_strs " + std::string(key) + " " + std::string(texts) +
                  "\nkv_u32 imatrix.chunk_count 64\ntensor \"a.in_sum2\" 0 0 8\nalign 32\nfill 2 32\n");
   };
   const auto once = [](const Opened& from) {

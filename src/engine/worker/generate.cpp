@@ -96,16 +96,18 @@ void Model::generate(const Generate& request, const std::function<void(Generated
 }
 
 void Model::score(const Score& request, const std::function<void(Scored)>& give, const Tell& tell) {
-  if (request.prefix.empty()) throw std::runtime_error("nothing to continue");
   std::vector<Tokens> prompts;
-  for (const Tokens& one : request.continuations) {
-    if (one.empty()) throw std::runtime_error("an empty continuation");
-    prompts.push_back(joined(request.prefix, one));
+  std::vector<std::size_t> wanted;
+  for (const Continuation& one : request.continuations) {
+    const std::size_t before = request.prefix.size() + one.context.size();
+    if (before == 0) throw std::runtime_error("nothing to continue");
+    if (one.tokens.empty()) throw std::runtime_error("an empty continuation");
+    wanted.push_back(before - 1);
+    prompts.push_back(joined(joined(request.prefix, one.context), one.tokens));
     check_tokens(prompts.back());
     if (prompts.back().size() > length_) throw std::runtime_error("more tokens than the context holds");
     prompts.back().pop_back();  // nothing comes after it
   }
-  std::vector<std::size_t> wanted(prompts.size(), request.prefix.size() - 1);
   std::vector<Scored> scores(prompts.size());
   const u32 width = vocabulary();
   u64 done = 0;
@@ -116,10 +118,11 @@ void Model::score(const Score& request, const std::function<void(Scored)>& give,
     for (Lane& lane : lanes.lanes()) {
       if (!lane.number) continue;
       Scored& out = scores[*lane.number];
-      const Tokens& one = request.continuations[*lane.number];
+      const Continuation& one = request.continuations[*lane.number];
+      const std::size_t before = request.prefix.size() + one.context.size();
       for (const auto& [position, index] : lane.outputs) {
         const float* logits = llama_get_logits_ith(context_.get(), index);
-        const Token token = one[position + 1 - request.prefix.size()];
+        const Token token = one.tokens[position + 1 - before];
         out.logprobs.push_back(static_cast<float>(logits[token] - log_sum(logits, width)));
         out.best.push_back(likeliest(logits, width));
       }
