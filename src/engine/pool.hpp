@@ -1,5 +1,5 @@
-// Pool: the same model in several engines, of one thread each unless asked otherwise, so that requests use all cores and
-// no answer depends on how many there are. Not thread-safe. Tested by tests/cli/engine_test.py.
+// Pool: the same model in several engines, of one thread each unless asked otherwise, so that requests use all cores
+// and no answer depends on how many there are. Not thread-safe. Tested by tests/cli/engine_test.py.
 #pragma once
 
 #include "engine/engine.hpp"
