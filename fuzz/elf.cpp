@@ -1,9 +1,9 @@
 // The ELF reader over any bytes: no crash, bounded memory, and nothing claimed of a file whose headers can't be read.
 // Against readelf: tests/oracle/elf_test.py.
 
-#include <cstdlib>
-
 #include "wire/elf.hpp"
+
+#include <cstdlib>
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   using namespace steelyard;

@@ -41,7 +41,9 @@ class MemorySource final : public Source {
 class SliceSource final : public Source {
  public:
   SliceSource(const Source& whole, u64 begin, u64 end)
-      : whole_(whole), begin_(std::min(begin, whole.size())), size_(std::min(std::max(begin, end), whole.size()) - begin_) {}
+      : whole_(whole),
+        begin_(std::min(begin, whole.size())),
+        size_(std::min(std::max(begin, end), whole.size()) - begin_) {}
   u64 size() const override { return size_; }
   std::size_t read(u64 offset, std::span<std::byte> out) const override {
     if (offset >= size_) return 0;

@@ -17,10 +17,10 @@ constexpr u32 kBesideAnswer = 32;
 constexpr u32 kBesideContext = 256;
 constexpr u32 kWidths[] = {4, 16};
 constexpr u32 kLoads = 3;
-constexpr double kFill = 30;          // seconds
-constexpr u32 kFewest = 3;            // rounds of a slow model
-constexpr u64 kEnough = 120'000'000;  // microseconds, after which these are enough
-constexpr double kNoisy = 0.05;       // of the median, either way
+constexpr double kFill = 30;         // seconds
+constexpr u32 kFewest = 3;           // rounds of a slow model
+constexpr u64 kEnough = 30'000'000;  // microseconds, after which these are enough
+constexpr double kNoisy = 0.05;      // of the median, either way
 
 Measurement labelled(Measurement measurement, std::string metric, json::Value slice, std::string unit) {
   measurement.metric = std::move(metric);

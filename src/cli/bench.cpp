@@ -44,9 +44,8 @@ constexpr Flag kFlags[] = {
 Result<int> import(Session& session) {
   const Arguments& arguments = session.arguments();
   const std::string& name = arguments.positional.front();
-  for (const char* flag :
-       {"task", "expect", "claims", "claim", "reference", "text", "no-speed", "repeats", "items", "shots",
-        "fits", "memory", "threads"}) {
+  for (const char* flag : {"task", "expect", "claims", "claim", "reference", "text", "no-speed", "repeats", "items",
+                           "shots", "fits", "memory", "threads"}) {
     if (arguments.has(flag))
       return fail(ErrorCode::usage, fmt::format("--import and --{} don't go together: nothing is run", flag));
   }

@@ -57,7 +57,8 @@ std::string help() {
     if (!command->hidden) out += fmt::format("  {:<12} {}\n", command->name, command->summary);
   }
   return out +
-         "\n  -h, --help   this page\n  -V, --version\n\nExit codes: 0 clean or fit · 1 findings or unfit · 2 error · 3 "
+         "\n  -h, --help   this page\n  -V, --version\n\nExit codes: 0 clean or fit · 1 findings or unfit · 2 error · "
+         "3 "
          "undetermined · 4 fit with conditions\n";
 }
 

@@ -129,7 +129,8 @@ std::vector<std::string> values_of(toml::Table& table, const Flag& flag, const f
   for (std::string& value : out) {
     const bool file = flag.value == "FILE" || (flag.value == "CONTEXT" && value.ends_with(".toml"));
     if (file && !value.empty() && !value.starts_with('/')) value = (folder / value).lexically_normal().string();
-    if (const std::string wrong = fault(flag, value); !wrong.empty()) table.error(key, fmt::format("{} {}", key, wrong));
+    if (const std::string wrong = fault(flag, value); !wrong.empty())
+      table.error(key, fmt::format("{} {}", key, wrong));
   }
   return out;
 }

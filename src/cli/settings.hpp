@@ -19,7 +19,7 @@ namespace steelyard::cli {
 struct Settings {
   std::filesystem::path file;   // resolved; empty: none
   std::filesystem::path found;  // the folder in which it was found, resolved: another one when it is a link
-  bool named = false;          // by --config
+  bool named = false;           // by --config
   std::vector<accept::Ignore> ignores;
   std::vector<std::string> notes;
 };

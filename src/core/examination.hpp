@@ -40,9 +40,9 @@ struct Range {
 // One parsed file or archive member; artifacts nest.
 struct Artifact {
   std::optional<u32> parent;
-  u32 subject = 0;     // index into the record's subjects
-  std::string path;    // "weights.pt!archive/data.pkl"
-  std::string format;  // id of a format, or "unknown"
+  u32 subject = 0;       // index into the record's subjects
+  std::string path;      // "weights.pt!archive/data.pkl"
+  std::string format;    // id of a format, or "unknown"
   Range range;           // in the parent's content; of a file, all of it
   std::string encoding;  // how the bytes in `range` become the content: "deflate", "gzip"; empty: as they are
   u64 bytes = 0;         // of the content

@@ -1,8 +1,8 @@
 // Store: records on disk, found again by id or by what they were made from.
 //
-// <folder>/records/<id>.json, <folder>/keys/<cache key> and <folder>/about/<kind>-<digest>/<id>. Writes are atomic; several processes
-// may share a folder. A record that doesn't decode, or whose id isn't that of its content, is as
-// good as absent. Tested by tests/unit/record_test.cpp.
+// <folder>/records/<id>.json, <folder>/keys/<cache key> and <folder>/about/<kind>-<digest>/<id>. Writes are atomic;
+// several processes may share a folder. A record that doesn't decode, or whose id isn't that of its content, is as good
+// as absent. Tested by tests/unit/record_test.cpp.
 #pragma once
 
 #include <filesystem>

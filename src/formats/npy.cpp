@@ -38,7 +38,8 @@ bool time_unit(std::string_view text) {
   if (!text.starts_with('[') || !text.ends_with(']')) return false;
   text = text.substr(1, text.size() - 2);
   text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
-  constexpr std::array<std::string_view, 13> kUnits{"Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"};
+  constexpr std::array<std::string_view, 13> kUnits{"Y",  "M",  "W",  "D",  "h",  "m", "s",
+                                                    "ms", "us", "ns", "ps", "fs", "as"};
   return std::ranges::find(kUnits, text) != kUnits.end();
 }
 

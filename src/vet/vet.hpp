@@ -16,9 +16,9 @@ struct Request {
   std::vector<context::Context> contexts;
   policy::Requirements requirements;
   scan::Options scan;
-  accept::Matcher* matcher = nullptr;  // who accepts findings; nullptr: nobody
+  accept::Matcher* matcher = nullptr;      // who accepts findings; nullptr: nobody
   std::vector<evidence::Record> measured;  // bench records of the model; empty: those of the store are used
-  std::filesystem::path stacks;        // where stack build leaves what it builds; empty: nowhere
+  std::filesystem::path stacks;            // where stack build leaves what it builds; empty: nowhere
 };
 
 struct Outcome {

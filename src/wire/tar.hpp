@@ -43,7 +43,7 @@ struct Archive {
   std::string problem;  // why tarfile raises while it lists them; empty: it doesn't
   u64 problem_at = 0;
   bool limited = false;  // there is more than is kept: the rest is in neither count
-  bool ended = false;  // by a block of zeros
+  bool ended = false;    // by a block of zeros
   u64 claimed = 0;
   std::vector<Range> unclaimed;  // neither members nor zeros
 };

@@ -69,6 +69,11 @@ metrics = {m["metric"] for m in runs[0]}
 checks.true({"speed", "memory", "quality"} <= metrics, metrics)
 peak = next(int(m["value"]) for m in runs[0] if m["metric"] == "memory" and m["slice"]["what"] == "peak_rss")
 checks.true(90_000_000 < peak < 1_000_000_000, peak)
+sizes = {m["slice"]["what"]: int(m["value"]) for m in runs[0] if m["metric"] == "memory"}
+checks.true(sizes["kv_cache"] == 2048 * 23040 and sizes["weights"] + sizes["kv_cache"] < peak, f"30 layers of 3 heads of 64, keys and values, 2 bytes: {sizes}")
+phases = {(m["slice"]["phase"], m["slice"].get("sequences")): float(m["value"]) for m in runs[0] if m["metric"] == "speed"}
+checks.equal(set(phases), {("prompt", None), ("generation", None), ("first_token", None), ("load", None), ("batched", "4"), ("batched", "16")}, "phases")
+checks.true(all(value > 0 for value in phases.values()) and all(int(m["slice"]["threads"]) >= 1 for m in runs[0] if m["metric"] == "speed"), runs[0])
 
 # A model is no worse than itself.
 text = folder / "text.txt"

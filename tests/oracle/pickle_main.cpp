@@ -37,7 +37,8 @@ class Printer final : public Observer {
         break;
       case Event::What::instantiate: {
         const Node* node = machine.node(event.argument);
-        line(flag + (node && node->length == 0 ? "create " : "call ") + show(event.target) + " " + show(event.argument));
+        line(flag + (node && node->length == 0 ? "create " : "call ") + show(event.target) + " " +
+             show(event.argument));
         break;
       }
       case Event::What::create:

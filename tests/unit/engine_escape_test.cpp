@@ -85,7 +85,7 @@ const std::map<std::string, Attempt>& attempts() {
       {"connect", [] { return connects(SOCK_STREAM); }},
       {"udp", [] { return connects(SOCK_DGRAM); }},
       {"fork", exec_in_child},
-      {"thread", [] { return ::syscall(SYS_clone, CLONE_VM | CLONE_SIGHAND, nullptr) >= 0 || errno == EINVAL; }},
+      {"clone", [] { return ::syscall(SYS_clone, CLONE_SIGHAND, nullptr) >= 0 || errno == EINVAL; }},
       {"library's thread", starts_thread},
       {"clone3", [] { return ::syscall(SYS_clone3, nullptr, 0) >= 0 || errno == EINVAL; }},
       {"ptrace", [] { return ::ptrace(PTRACE_TRACEME, 0, 0, 0) == 0; }},
@@ -239,9 +239,9 @@ TEST_P(EngineEscape, WouldSucceedWithoutTheSandbox) {
     const auto engine = start(false, GetParam());
     ASSERT_TRUE(engine);
     EXPECT_TRUE(engine->hello().sandbox.empty());
-    // A traced thread that isn't the first would keep this process waiting for its end.
-    const bool other = GetParam() > 1 && name != "ptrace";
-    EXPECT_EQ(tries(*engine, name, other ? "other thread" : ""), "did") << name;
+    // A traced process of several threads could keep this one waiting for its end.
+    if (GetParam() > 1 && name == "ptrace") continue;
+    EXPECT_EQ(tries(*engine, name, GetParam() > 1 ? "other thread" : ""), "did") << name;
   }
 }
 
