@@ -164,9 +164,8 @@ const Command bench_command{
     "bench",
     "measure a model: speed, memory, tasks, expected answers, damage by quantization",
     "MODEL…",
-    "The model is scanned first and run in a sandbox by the controlled runtime. Several models are put side by side: "
-    "what\n"
-    "each costs, what quantization changed, and which to take.\n\nExamples:\n"
+    "The model is scanned first and run in a sandbox by the controlled runtime. Several models are put side by\n"
+    "side: what each costs, what quantization changed, and which to take.\n\nExamples:\n"
     "  steelyard bench model.gguf\n"
     "  steelyard bench model.gguf --fits --memory 8GiB\n"
     "  steelyard bench model.gguf --task gsm8k/test.jsonl --shots 5 --items 200\n"

@@ -26,7 +26,7 @@ def fits(model, *flags):
 
 
 def resident(model, context):
-    with Client(BUILD / "tests/engine_client", built_stack.program("steelyard-engine"), model, 1, context) as engine:
+    with Client(BUILD / "tests/engine_client", built_stack.program("steelyard-engine"), model, 1, context, fastest=True) as engine:
         engine.ask("generate", prefix=[], prompts=[[1 + i % 1000 for i in range(context - 8)]], most=4)
         return engine.ask("memory")["peak_rss"]
 

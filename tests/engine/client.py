@@ -5,8 +5,8 @@ import subprocess
 
 
 class Client:
-    def __init__(self, driver, engine, model, workers=1, context=256, sequences=1, sandboxed=True, threads=1):
-        command = [driver, engine, model, workers, context, sequences, threads, *([] if sandboxed else ["open"])]
+    def __init__(self, driver, engine, model, workers=1, context=256, sequences=1, sandboxed=True, threads=1, fastest=False):
+        command = [driver, engine, model, workers, context, sequences, threads, *([] if sandboxed else ["open"]), *(["fastest"] if fastest else [])]
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.hello = json.loads(self.process.stdout.readline())
 

@@ -1,5 +1,5 @@
 // Driver of tests/engine and bench/measure_engine.py: a pool of engines, one JSON request per line.
-//   engine_client ENGINE MODEL WORKERS CONTEXT SEQUENCES THREADS [open]
+//   engine_client ENGINE MODEL WORKERS CONTEXT SEQUENCES THREADS [open] [fastest]
 // First line of the output: {"start_ms", "load_ms", "exact", "sandbox"}. Requests:
 //   {"do": "tokenize", "text"} · {"do": "generate", "prefix", "prompts", "most", "temperature" and "seed"}
 //   {"do": "score", "prefix", "continuations"} · {"do": "memory"}; answers never stop before "most" tokens.
@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <set>
 
 #include "base/json.hpp"
 #include "engine/pool.hpp"
@@ -80,7 +81,7 @@ Result<json::Value> answer(engine::Pool& pool, const json::Value& asked) {
   return json::Value().set("tokens", value(list));
 }
 
-Result<bool> serve(char** arguments, bool sandboxed) {
+Result<bool> serve(char** arguments, const std::set<std::string>& flags) {
   SY_TRY(const io::File model, io::File::open(arguments[2]));
   engine::Options options;
   options.program = arguments[1];
@@ -88,7 +89,8 @@ Result<bool> serve(char** arguments, bool sandboxed) {
   options.load.context = static_cast<u32>(std::atoi(arguments[4]));
   options.load.sequences = static_cast<u32>(std::atoi(arguments[5]));
   options.load.threads = static_cast<u32>(std::atoi(arguments[6]));
-  options.sandboxed = sandboxed;
+  options.load.fastest = flags.contains("fastest");
+  options.sandboxed = !flags.contains("open");
   const double start = now();
   SY_TRY(engine::Pool pool, engine::Pool::start(options, static_cast<u32>(std::atoi(arguments[3]))));
   json::Value layers = json::Array{};
@@ -112,7 +114,7 @@ Result<bool> serve(char** arguments, bool sandboxed) {
 
 int main(int count, char** arguments) {
   if (count < 7) return 2;
-  const auto done = serve(arguments, count == 7);
+  const auto done = serve(arguments, {arguments + 7, arguments + count});
   if (!done) std::cerr << done.error().message << "\n";
   return done ? 0 : 1;
 }
