@@ -87,7 +87,7 @@ def seconds(pool):
     return float(pool.ask("generate", prefix=prefix, prompts=prompts, most=GENERATED)["ms"]) / 1000
 
 
-WIDEST = [name for name in built_stack.variants() if built_stack.program("steelyard-engine", name).exists()][-1]
+WIDEST = built_stack.widest()
 with tempfile.TemporaryDirectory() as folder:
     model = pathlib.Path(folder) / "model.gguf"
     subprocess.run([built_stack.program("llama-quantize"), "--allow-requantize", ROOT / "build/demo/model.gguf", model, "Q4_0"], check=True, **QUIET)

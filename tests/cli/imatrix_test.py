@@ -23,7 +23,7 @@ import built_stack  # noqa: E402
 checks = Checks()
 folder, env = scratch()
 env["STEELYARD_STACK"] = str(built_stack.PREFIX)
-QUANTIZER, CALIBRATOR = (str(built_stack.program(name)) for name in ("llama-quantize", "llama-imatrix"))
+QUANTIZER, CALIBRATOR = (str(built_stack.program(name, built_stack.widest())) for name in ("llama-quantize", "llama-imatrix"))
 MODEL, TEXT = folder / "tiny-F16.gguf", folder / "text.txt"
 PASSIVE = {**os.environ, "OMP_WAIT_POLICY": "passive"}
 

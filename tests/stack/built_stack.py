@@ -33,6 +33,11 @@ def variants():
     return [one["name"] for one in sorted(lock["variant"], key=lambda one: len(one["cpu"])) if set(one["cpu"]) <= set(flags)]
 
 
+def widest():
+    """The variant that steelyard takes by itself: others than VARIANT may have been built there too."""
+    return [name for name in variants() if program("steelyard-engine", name).exists()][-1]
+
+
 if __name__ == "__main__":
     named = [word for name in (variants() if "--all" in sys.argv else []) for word in ("--variant", name)]
     done = stack("build", "--source", SOURCE / "build/cache/llama-cpp-python-0.3.36.tar.gz", *named)
