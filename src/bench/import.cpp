@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/sha256.hpp"
 #include "base/text.hpp"
@@ -68,7 +69,7 @@ std::optional<Measurement> measurement(const Score& score, u64 n) {
     out.level = "0.95";
     out.interval_method = "normal";
   } else if (n > 0) {
-    out = share(static_cast<u64>(score.value * static_cast<double>(n) + 0.5), n);
+    out = share(static_cast<u64>(std::llround(score.value * static_cast<double>(n))), n);
   } else {
     return std::nullopt;
   }

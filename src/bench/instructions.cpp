@@ -106,7 +106,7 @@ Result<Holds> bounded(const Bound& bound, const JsonNode& value) {
 
 // {"text": "Paris", "at_least": 2, "at_most": 3}
 Result<Holds> repeated(const JsonNode& value) {
-  const std::string text = value.text_of("text");
+  const std::string& text = value.text_of("text");
   const auto bound = [&](std::string_view key) -> std::optional<u64> {
     const JsonNode* node = value.find(key);
     return node != nullptr && node->is(Kind::number) ? node->number.whole() : std::nullopt;

@@ -95,7 +95,7 @@ Result<Item> hellaswag(const JsonNode& from) {
   const auto answer = label.is(Kind::text) ? wire::Decimal::parse(label.text) : std::optional(label.number);
   const auto index = answer ? answer->whole() : std::nullopt;
   if (!index) return fail(ErrorCode::usage, "\"label\" must be the index of an ending");
-  const std::string activity = from.text_of("activity_label");
+  const std::string& activity = from.text_of("activity_label");
   return choice((activity.empty() ? "" : activity + ": ") + from.text_of("ctx"), texts(from.find("endings")),
                 static_cast<std::size_t>(*index));
 }

@@ -361,8 +361,8 @@ class Validator {
         break;
     }
     return a.members.size() == b.members.size() && std::ranges::all_of(a.members, [&](const auto& member) {
-             const JsonNode* other = find(b, member.first);
-             return other != nullptr && equal(member.second, *other);
+             const JsonNode* other = find(b, member.name);
+             return other != nullptr && equal(member.value, *other);
            });
   }
 
@@ -465,7 +465,7 @@ class Validator {
       if (there(key) && !std::ranges::all_of(needed, there)) return false;
     }
     return std::ranges::all_of(members,
-                               [&](const auto& member) { return this->member(rule, member.first, member.second); });
+                               [&](const auto& member) { return this->member(rule, member.name, member.value); });
   }
 
   bool member(const Rule& rule, const std::string& key, const JsonNode& value) {

@@ -152,8 +152,8 @@ std::strong_ordering operator<=>(const Decimal& a, const Decimal& b) {
 }
 
 const JsonNode* JsonNode::find(std::string_view key) const {
-  const auto found = std::ranges::find(members, key, &std::pair<std::string, JsonNode>::first);
-  return found == members.end() ? nullptr : &found->second;
+  const auto found = std::ranges::find(members, key, &JsonMember::name);
+  return found == members.end() ? nullptr : &found->value;
 }
 
 const std::string& JsonNode::text_of(std::string_view key) const {

@@ -31,6 +31,8 @@ struct Decimal {
   friend std::strong_ordering operator<=>(const Decimal& a, const Decimal& b);
 };
 
+struct JsonMember;
+
 struct JsonNode {
   enum class Kind { null, boolean, number, text, array, object };
   Kind kind = Kind::null;
@@ -38,12 +40,17 @@ struct JsonNode {
   Decimal number;
   std::string text;  // of a number that is none (NaN, Infinity): its name
   std::vector<JsonNode> items;
-  std::vector<std::pair<std::string, JsonNode>> members;  // in the order of the document
+  std::vector<JsonMember> members;  // in the order of the document
 
   bool is(Kind one) const { return kind == one; }
   const JsonNode* find(std::string_view key) const;
   // The text of a member, or empty.
   const std::string& text_of(std::string_view key) const;
+};
+
+struct JsonMember {
+  std::string name;
+  JsonNode value;
 };
 
 struct JsonLimits {
