@@ -39,6 +39,7 @@ struct Plan {
   bool overridden = false;  // its scan found something
   std::filesystem::path engine;
   std::string engine_sha256;
+  engine::Needs needs;
   u32 context = 2048;
   u32 workers = 1;
   u32 repeats = 6;  // of speed; 0: none

@@ -56,6 +56,7 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
   engine::Options options;
   options.program = plan.engine;
   options.model = plan.model;
+  options.needs = plan.needs;
   options.load.context = plan.context;
   Layers layers;
   if (plan.repeats > 0) {

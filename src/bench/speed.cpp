@@ -151,22 +151,29 @@ Result<Speed> speed(engine::Options options, u32 repeats, const engine::Listener
 
   options.load.context = kBesideContext;
   options.load.sequences = *std::ranges::max_element(kWidths);
+  u32 engines = 1;
+  options.needs.fit(options.load, engines);
+  std::vector<u32> widths(std::begin(kWidths), std::end(kWidths));
+  std::erase_if(widths, [&](u32 width) { return width > options.load.sequences; });
   engine.reset();
   SY_TRY(engine, engine::Engine::start(options));
-  std::vector<double> beside[std::size(kWidths)];
+  std::vector<std::vector<double>> beside(widths.size());
   for (Rounds rounds(repeats, listener); rounds.another();) {
     u64 spent = 0;
-    for (std::size_t i = 0; i < std::size(kWidths); ++i) {
-      SY_TRY(const Timed one, timed(*engine, kWidths[i], kBeside, kBesideAnswer + 1));
-      if (!rounds.warming()) beside[i].push_back(rate(u64{kWidths[i]} * kBesideAnswer, one.rest_us));
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      SY_TRY(const Timed one, timed(*engine, widths[i], kBeside, kBesideAnswer + 1));
+      if (!rounds.warming()) beside[i].push_back(rate(u64{widths[i]} * kBesideAnswer, one.rest_us));
       spent += one.all_us;
     }
     rounds.finished(spent);
   }
-  for (std::size_t i = 0; i < std::size(kWidths); ++i)
-    give(median(beside[i]), "speed", slice("batched", kBesideAnswer).set("sequences", std::to_string(kWidths[i])),
+  for (std::size_t i = 0; i < widths.size(); ++i)
+    give(median(beside[i]), "speed", slice("batched", kBesideAnswer).set("sequences", std::to_string(widths[i])),
          "token/s");
-  out.noise = noise({{"prompt", spread(prompt)}, {"generation", spread(generation)}, {"batched", spread(beside[0])}});
+  std::vector<std::pair<std::string_view, double>> spreads = {{"prompt", spread(prompt)},
+                                                              {"generation", spread(generation)}};
+  if (!beside.empty()) spreads.emplace_back("batched", spread(beside.front()));
+  out.noise = noise(spreads);
   return out;
 }
 

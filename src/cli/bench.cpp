@@ -30,7 +30,7 @@ constexpr Flag kFlags[] = {
     {"--no-speed", "", "measure no speed and memory", ""},
     {"--context", "N", "tokens of context of one sequence (default: 2048)", ""},
     {"--fits", "", "measure nothing: will it fit this machine, and with how much context? From the header alone", ""},
-    {"--memory", "SIZE", "memory that there is for it, as 8GiB (default: what this machine has left)", ""},
+    kMemory,
     kEngine,
     kOverride,
     kRehash,

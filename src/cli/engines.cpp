@@ -7,6 +7,8 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "bench/fits.hpp"
+#include "cli/fitting.hpp"
 #include "policy/expectation.hpp"
 #include "stack/build.hpp"
 
@@ -20,6 +22,17 @@ Result<std::filesystem::path> find_engine(Session& session) {
   SY_TRY(stack::Program program,
          stack::program_of(session.data_folder() / "stack", "steelyard-engine", session.environment()));
   return std::move(program.path);
+}
+
+Result<engine::Needs> needs_of(const Session& session, const evidence::Record& scan) {
+  SY_TRY(const u64 available, memory_for_models(session));
+  std::string why;
+  const auto estimate = bench::estimate(scan.found, scan.subjects.front().bytes, false, why);
+  if (!estimate) return engine::Needs{};
+  return engine::Needs{.shared = estimate->file,
+                       .own = estimate->repacked + estimate->runtime,
+                       .per_token = estimate->per_token + estimate->beside,
+                       .available = available};
 }
 
 }  // namespace
@@ -67,8 +80,10 @@ Result<Cleared> clear(Session& session, const std::string& name) {
   std::error_code error;
   SY_TRY(const io::File program, io::File::open(std::filesystem::weakly_canonical(engine, error)));
   std::string digest = io::hash(program);
-  return Cleared{std::move(model.file), std::move(model.sha256), std::move(model.scan),
-                 std::move(engine),     std::move(digest),       !model.objection.empty()};
+  SY_TRY(const engine::Needs needs, needs_of(session, model.scan));
+  return Cleared{std::move(model.file),   std::move(model.sha256), std::move(model.scan),
+                 std::move(engine),       std::move(digest),       needs,
+                 !model.objection.empty()};
 }
 
 std::vector<bench::Expectation> expectations_of(const policy::Requirements& requirements) {
@@ -120,6 +135,7 @@ Result<evidence::Record> run_plan(Session& session, const Cleared& model, bench:
   plan.overridden = model.overridden;
   plan.engine = model.engine;
   plan.engine_sha256 = model.engine_sha256;
+  plan.needs = model.needs;
   const std::filesystem::path cache = session.cache_folder();
   if (!cache.empty() && !session.arguments().has("no-cache")) plan.answers = cache / "answers";
   const bool shown = ::isatty(STDERR_FILENO) == 1 && !session.arguments().has("quiet") &&

@@ -20,6 +20,7 @@ struct Cleared {
   evidence::Record scan;
   std::filesystem::path engine;
   std::string engine_sha256;
+  engine::Needs needs;
   bool overridden = false;
 };
 

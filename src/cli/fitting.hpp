@@ -5,6 +5,9 @@
 
 namespace steelyard::cli {
 
+inline constexpr Flag kMemory = {"--memory", "SIZE",
+                                 "memory that there is for it, as 8GiB (default: what this machine has left)", ""};
+
 // 0: it fits with some context; 1: it doesn't; 3: it can't be told.
 Result<int> fit(Session& session);
 

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "cli/engines.hpp"
+#include "cli/fitting.hpp"
 #include "io/file.hpp"
 
 namespace steelyard::cli {
@@ -19,6 +20,7 @@ constexpr Flag kFlags[] = {
     kOverride,
     {"-n,--tokens", "N", "most tokens of the answer (default: 256)", ""},
     {"--context", "N", "tokens of context (default: 2048)", ""},
+    kMemory,
     {"--raw", "", "continue the text as it is, without the model's chat template", ""},
     {"--stop", "TEXT", "end the answer before this text", "", true},
     {"--seed", "N", "of the random numbers (default: 0)", ""},
@@ -143,6 +145,7 @@ Result<int> answer(Session& session) {
   engine::Options options;
   options.program = model.engine;
   options.model = &model.file;
+  options.needs = model.needs;
   options.load = wanted.load;
   SY_TRY(auto engine, engine::Engine::start(options));
   std::string prompt = arguments.value("prompt");

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMostReason = 300;
 constexpr std::size_t kMostLayers = 16;
-constexpr u64 kThread = u64{256} << 20;  // address space that a thread's stack and allocator reserve
+constexpr u64 kPercent = 100;
 
 std::unexpected<Error> broken(std::string_view what) {
   return fail(ErrorCode::resource, fmt::format("the engine answered with {}", what));
@@ -23,14 +23,19 @@ bool known(const Tokens& tokens, u32 vocabulary) {
   return std::ranges::all_of(tokens, [&](Token token) { return token >= 0 && static_cast<u32>(token) < vocabulary; });
 }
 
+template <class Request>
+u64 most_work(const Request& request, std::size_t items) {
+  u64 sum = 0;
+  for (std::size_t i = 0; i < items; ++i) sum += request.most_work(i);
+  return sum;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::start(const Options& options) {
-  u64 memory = options.memory_bytes;
-  if (memory == 0) {
-    const u64 files = options.model->size() + (options.reference == nullptr ? 0 : options.reference->size());
-    memory = 3 * std::min<u64>(files, u64{1} << 42) + (u64{2} << 30) + options.load.threads * kThread;
-  }
+  SY_CHECK(options.needs.check(options.load));
+  const u64 files = options.model->size() + (options.reference == nullptr ? 0 : options.reference->size());
+  const u64 memory = options.memory_bytes > 0 ? options.memory_bytes : options.needs.address_space(options.load, files);
   SY_TRY(auto channel,
          launch(options.program, *options.model, options.reference, memory, options.load.threads, options.sandboxed));
   SY_TRY(auto engine, over(std::move(channel), options.seconds));
@@ -47,7 +52,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const Options& options) {
 
 Result<std::unique_ptr<Engine>> Engine::over(std::unique_ptr<Channel> channel, int seconds) {
   std::unique_ptr<Engine> engine(new Engine(std::move(channel), seconds));
-  SY_TRY(const Channel::Frame frame, engine->channel_->receive(seconds));
+  SY_TRY(const Channel::Frame frame, engine->channel_->receive(Channel::Clock::now(), seconds));
   if (frame.type != Type::hello || !decode(frame.payload, engine->hello_) ||
       engine->hello_.sandbox.size() > kMostLayers)
     return fail(ErrorCode::resource, "what was started is no engine of this version");
@@ -55,12 +60,15 @@ Result<std::unique_ptr<Engine>> Engine::over(std::unique_ptr<Channel> channel, i
 }
 
 // Frames up to `done`; `take` says whether a frame belongs there.
-Result<bool> Engine::ask(const std::vector<std::byte>& request, const Take& take, const Listener& listener) {
+Result<bool> Engine::ask(const std::vector<std::byte>& request, u64 most_work, const Take& take,
+                         const Listener& listener) {
   if (request.size() > kMostFrame) return fail(ErrorCode::usage, "a request of more than 16 MiB");
   channel_->rearm();
   SY_CHECK(channel_->send(request));
+  u64 work = 0;
+  auto heard = Channel::Clock::now();
   while (true) {
-    SY_TRY(const Channel::Frame frame, channel_->receive(seconds_));
+    SY_TRY(const Channel::Frame frame, channel_->receive(heard, seconds_));
     if (frame.type == Type::done && frame.payload.empty()) return true;
     if (frame.type == Type::failed) {
       Text why;
@@ -70,15 +78,19 @@ Result<bool> Engine::ask(const std::vector<std::byte>& request, const Take& take
     if (frame.type == Type::progress) {
       Progress progress;
       if (!decode(frame.payload, progress)) return broken("progress that can't be read");
+      if (progress.work > most_work) return broken("more work than there is");
+      if (progress.work > work) heard = Channel::Clock::now();
+      work = std::max(work, progress.work);
       if (listener) listener(std::min(progress.done, progress.total), progress.total);
       continue;
     }
     if (!take(frame)) return broken("a frame that doesn't belong there");
+    heard = Channel::Clock::now();
   }
 }
 
 template <class M>
-Result<M> Engine::ask_one(const std::vector<std::byte>& request, Type type, const Listener& listener) {
+Result<M> Engine::ask_one(const std::vector<std::byte>& request, Type type, u64 most_work, const Listener& listener) {
   M answer;
   bool there = false;
   const auto take = [&](const Channel::Frame& frame) {
@@ -86,13 +98,13 @@ Result<M> Engine::ask_one(const std::vector<std::byte>& request, Type type, cons
     there = decode(frame.payload, answer);
     return there;
   };
-  SY_CHECK(ask(request, take, listener));
+  SY_CHECK(ask(request, most_work, take, listener));
   if (!there) return broken("nothing");
   return answer;
 }
 
 Result<Loaded> Engine::load(const Load& load, const Listener& listener) {
-  SY_TRY(loaded_, ask_one<Loaded>(encode(Type::load, load), Type::loaded, listener));
+  SY_TRY(loaded_, ask_one<Loaded>(encode(Type::load, load), Type::loaded, kPercent, listener));
   return loaded_;
 }
 
@@ -119,7 +131,7 @@ Result<std::vector<Generated>> Engine::generate(const Generate& request, const L
     answers[one.prompt] = std::move(one);
     return true;
   };
-  SY_CHECK(ask(encode(Type::generate, request), take, listener));
+  SY_CHECK(ask(encode(Type::generate, request), most_work(request, answers.size()), take, listener));
   if (std::ranges::find(seen, false) != seen.end()) return broken("fewer answers than prompts");
   return answers;
 }
@@ -138,7 +150,7 @@ Result<std::vector<Scored>> Engine::score(const Score& request, const Listener& 
     scores[one.continuation] = std::move(one);
     return true;
   };
-  SY_CHECK(ask(encode(Type::score, request), take, listener));
+  SY_CHECK(ask(encode(Type::score, request), most_work(request, scores.size()), take, listener));
   if (std::ranges::find(seen, false) != seen.end()) return broken("fewer scores than continuations");
   return scores;
 }

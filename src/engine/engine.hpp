@@ -10,11 +10,13 @@
 // cancel() may be called from another thread. Tested by tests/unit/engine_test.cpp and tests/cli/engine_test.py.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
 
 #include "base/result.hpp"
+#include "engine/needs.hpp"
 #include "engine/protocol.hpp"
 
 namespace steelyard::io {
@@ -35,8 +37,9 @@ class Channel {
     Type type = Type::failed;
     std::vector<std::byte> payload;
   };
-  // The next frame, within `seconds`.
-  virtual Result<Frame> receive(int seconds) = 0;
+  using Clock = std::chrono::steady_clock;
+  // The next frame, at most `seconds` after `since`.
+  virtual Result<Frame> receive(Clock::time_point since, int seconds) = 0;
   virtual void cancel() = 0;
   virtual void rearm() = 0;                   // forgets an earlier cancel()
   virtual u64 peak_rss() const { return 0; }  // bytes; 0: not known
@@ -47,8 +50,9 @@ struct Options {
   const io::File* model = nullptr;      // stays open while the engine starts
   const io::File* reference = nullptr;  // for compare()
   Load load;
-  u64 memory_bytes = 0;   // address space; 0: thrice the files, 2 GiB and something for each thread
-  int seconds = 600;      // without a frame: the worker is given up
+  Needs needs;            // held against what this machine has
+  u64 memory_bytes = 0;   // address space; 0: what follows from the needs
+  int seconds = 600;      // without anything new: the worker is given up
   bool sandboxed = true;  // false: only to measure what the sandbox costs
 };
 
@@ -79,9 +83,10 @@ class Engine {
  private:
   Engine(std::unique_ptr<Channel> channel, int seconds) : channel_(std::move(channel)), seconds_(seconds) {}
   using Take = std::function<bool(const Channel::Frame&)>;
-  Result<bool> ask(const std::vector<std::byte>& request, const Take& take, const Listener& listener);
+  // `most_work`: the most that progress can tell.
+  Result<bool> ask(const std::vector<std::byte>& request, u64 most_work, const Take& take, const Listener& listener);
   template <class M>
-  Result<M> ask_one(const std::vector<std::byte>& request, Type type, const Listener& listener = {});
+  Result<M> ask_one(const std::vector<std::byte>& request, Type type, u64 most_work = 0, const Listener& listener = {});
 
   std::unique_ptr<Channel> channel_;
   int seconds_;

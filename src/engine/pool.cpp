@@ -73,8 +73,11 @@ Result<std::vector<Item>> known_or_asked(std::optional<Answers>& known, const Re
 
 Result<Pool> Pool::start(const Options& options, u32 workers) {
   Pool pool;
-  for (u32 i = 0; i < std::max<u32>(workers, 1); ++i) {
-    SY_TRY(auto engine, Engine::start(options));
+  Options fitting = options;
+  workers = std::max<u32>(workers, 1);
+  options.needs.fit(fitting.load, workers);
+  for (u32 i = 0; i < workers; ++i) {
+    SY_TRY(auto engine, Engine::start(fitting));
     pool.engines_.push_back(std::move(engine));
   }
   return pool;

@@ -12,7 +12,7 @@ namespace steelyard::engine {
 
 class Pool {
  public:
-  // `workers` engines; the files stay in the page cache and are mapped by all of them.
+  // `workers` engines, or as many as fit, with as many of the sequences as fit; the files are mapped by all of them.
   static Result<Pool> start(const Options& options, u32 workers);
   // Used from now on; written by finish().
   void remember(Answers answers);

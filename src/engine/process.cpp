@@ -50,9 +50,9 @@ class Process final : public Channel {
     return true;
   }
 
-  Result<Frame> receive(int seconds) override {
+  Result<Frame> receive(Clock::time_point since, int seconds) override {
     std::array<std::byte, kFrameHead> head{};
-    SY_CHECK(read(head, seconds));
+    SY_CHECK(read(head, since, seconds));
     u32 size = 0;
     std::memcpy(&size, head.data(), sizeof(size));
     if (size > kMostFrame) {
@@ -60,7 +60,7 @@ class Process final : public Channel {
       return fail(ErrorCode::resource, fmt::format("the engine announced a frame of {} bytes; it was stopped", size));
     }
     Frame frame{static_cast<Type>(head[4]), std::vector<std::byte>(size)};
-    SY_CHECK(read(frame.payload, seconds));
+    SY_CHECK(read(frame.payload, since, seconds));
     return frame;
   }
 
@@ -76,9 +76,8 @@ class Process final : public Channel {
   }
 
  private:
-  Result<bool> read(std::span<std::byte> out, int seconds) {
-    using Clock = std::chrono::steady_clock;
-    const auto late = Clock::now() + std::chrono::seconds(seconds);
+  Result<bool> read(std::span<std::byte> out, Clock::time_point since, int seconds) {
+    const auto late = since + std::chrono::seconds(seconds);
     while (!out.empty()) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(late - Clock::now()).count();
       pollfd ready{socket_, POLLIN, 0};
@@ -86,7 +85,7 @@ class Process final : public Channel {
       if (status < 0 && errno == EINTR) continue;
       if (status <= 0) {
         end(SIGKILL);
-        return fail(ErrorCode::resource, fmt::format("the engine was silent for {} s; it was stopped", seconds));
+        return fail(ErrorCode::resource, fmt::format("nothing new from the engine for {} s; it was stopped", seconds));
       }
       const ssize_t count = ::read(socket_, out.data(), out.size());
       if (count < 0 && errno == EINTR) continue;

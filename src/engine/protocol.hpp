@@ -183,6 +183,7 @@ struct Generate {
   bool ignore_end = false;              // goes on after the end of turn
   std::vector<std::string> stops = {};  // texts that end an answer, which then ends before them
   Sampling sampling = {};
+  u64 most_work(std::size_t i) const { return prefix.size() + prompts[i].size() + most; }
   template <class A>
   void fields(A& a) {
     a(prefix, prompts, most, ignore_end, stops, sampling);
@@ -216,6 +217,9 @@ struct Continuation {
 struct Score {
   Tokens prefix = {};                            // of all; with each context at least one token
   std::vector<Continuation> continuations = {};  // what they share is decoded once
+  u64 most_work(std::size_t i) const {
+    return prefix.size() + continuations[i].context.size() + continuations[i].tokens.size();
+  }
   template <class A>
   void fields(A& a) {
     a(prefix, continuations);
@@ -253,12 +257,14 @@ struct Embedding {
   }
 };
 
+// Only work that grows, up to what the request can take at most, keeps a worker alive; see Engine.
 struct Progress {
-  u64 done = 0;
+  u64 done = 0;  // answers, scores; percent of a load
   u64 total = 0;
+  u64 work = 0;  // tokens; percent of a load
   template <class A>
   void fields(A& a) {
-    a(done, total);
+    a(done, total, work);
   }
 };
 

@@ -77,6 +77,12 @@ for flags, expected in ((["--temperature", "hot"], "--temperature is \"hot\"; ex
     done = run("run", MODEL, "-p", "x", *flags, env=env)
     checks.true(done.returncode == 2 and expected in done.stderr, f"{flags}: {done.returncode} {done.stderr}")
 
+# Memory: said before loading; a long context has its address space.
+done = said("--memory", "100MiB")
+checks.true(done.returncode == 2 and "too little memory: the model takes about" in done.stderr and "100.0 MiB are available" in done.stderr, done.stderr)
+done = said("--context", "100000")
+checks.true(done.returncode == 0, f"a long context: {done.stderr}")
+
 # A worker that dies is an error of the request, and none is left behind.
 process = subprocess.Popen([STEELYARD, "run", MODEL, "--raw", "-p", "Once", "-n", "2000", "--context", "4000"], env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 children = []

@@ -78,7 +78,7 @@ class Scripted final : public engine::Channel {
     frames_.push_back({Type::done, {}});
     return true;
   }
-  Result<Frame> receive(int) override {
+  Result<Frame> receive(Clock::time_point, int) override {
     if (frames_.empty()) return fail(ErrorCode::resource, "silence");
     Frame frame = frames_.front();
     frames_.erase(frames_.begin());

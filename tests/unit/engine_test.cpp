@@ -12,12 +12,14 @@ class Script final : public Channel {
  public:
   std::deque<std::vector<std::byte>> frames;
   std::vector<std::vector<std::byte>>* sent = nullptr;
+  std::vector<Clock::time_point>* heard = nullptr;
 
   Result<bool> send(const std::vector<std::byte>& frame) override {
     if (sent != nullptr) sent->push_back(frame);
     return true;
   }
-  Result<Frame> receive(int) override {
+  Result<Frame> receive(Clock::time_point since, int) override {
+    if (heard != nullptr) heard->push_back(since);
     if (frames.empty()) return fail(ErrorCode::resource, "the engine crashed (SIGSEGV)");
     const auto frame = frames.front();
     frames.pop_front();
@@ -29,9 +31,11 @@ class Script final : public Channel {
 
 // An engine whose model has a hundred tokens, and the frames that it will send.
 std::unique_ptr<Engine> engine(std::vector<std::vector<std::byte>> frames,
-                               std::vector<std::vector<std::byte>>* sent = nullptr) {
+                               std::vector<std::vector<std::byte>>* sent = nullptr,
+                               std::vector<Channel::Clock::time_point>* heard = nullptr) {
   auto script = std::make_unique<Script>();
   script->sent = sent;
+  script->heard = heard;
   script->frames = {encode(Type::hello, Hello{{"seccomp"}, ""}),
                     encode(Type::loaded, Loaded{.vocabulary = 100, .width = 2}), encode(Type::done)};
   for (auto& frame : frames) script->frames.push_back(std::move(frame));
@@ -49,7 +53,7 @@ std::string message(const auto& result) { return result ? "" : result.error().me
 
 TEST(Engine, AnswersComeInTheOrderOfThePrompts) {
   const auto one =
-      engine({encode(Type::progress, Progress{1, 2}), generated(1, {7}), generated(0, {3, 4}), encode(Type::done)});
+      engine({encode(Type::progress, Progress{1, 2, 3}), generated(1, {7}), generated(0, {3, 4}), encode(Type::done)});
   u64 told = 0;
   const auto answers =
       one->generate({.prefix = {1}, .prompts = {{2}, {3}}, .most = 2}, [&](u64 done, u64) { told = done; });
@@ -57,6 +61,25 @@ TEST(Engine, AnswersComeInTheOrderOfThePrompts) {
   EXPECT_EQ((*answers)[0].tokens, (Tokens{3, 4}));
   EXPECT_EQ((*answers)[1].tokens, Tokens{7});
   EXPECT_EQ(told, 1U);
+}
+
+// A worker that was taken over can't keep its client waiting for ever with progress that is none.
+TEST(Engine, OnlyWorkThatGrowsIsHeard) {
+  const auto progress = [](u64 work) { return encode(Type::progress, Progress{0, 1, work}); };
+  std::vector<Channel::Clock::time_point> heard;
+  const auto one = engine({progress(1), progress(1), progress(0), progress(2), generated(0, {7}), encode(Type::done)},
+                          nullptr, &heard);
+  heard.clear();
+  ASSERT_TRUE(one->generate({.prefix = {1}, .prompts = {{2}}, .most = 2}));
+  ASSERT_EQ(heard.size(), 6U);
+  EXPECT_LT(heard[0], heard[1]);
+  EXPECT_EQ(heard[1], heard[2]);
+  EXPECT_EQ(heard[2], heard[3]);
+  EXPECT_LT(heard[3], heard[4]);
+
+  const Generate asked{.prefix = {1}, .prompts = {{2}, {3}}, .most = 2};  // two prompts of two tokens, and two answers
+  EXPECT_TRUE(engine({progress(8), generated(0, {1}), generated(1, {1}), encode(Type::done)})->generate(asked));
+  EXPECT_FALSE(engine({progress(9), generated(0, {1}), generated(1, {1}), encode(Type::done)})->generate(asked));
 }
 
 TEST(Engine, WhatDoesNotBelongThereIsAnError) {

@@ -34,11 +34,13 @@ void Model::generate(const Generate& request, const std::function<void(Generated
   std::vector<Tokens> prompts;
   std::vector<std::size_t> wanted;
   std::vector<u32> numbers;  // of those that fit
-  u64 finished = 0;
+  Progress progress{.total = request.prompts.size()};
+  u64 finished = 0;  // of the work
   const auto leave = [&](Generated one) {
     one.total_us = microseconds() - begin;
+    finished += request.most_work(one.prompt);
+    ++progress.done;
     give(std::move(one));
-    tell(++finished, request.prompts.size());
   };
   for (u32 i = 0; i < request.prompts.size(); ++i) {
     Tokens prompt = joined(request.prefix, request.prompts[i]);
@@ -92,6 +94,8 @@ void Model::generate(const Generate& request, const std::function<void(Generated
       answer.sampler.reset();
       lane.number.reset();
     }
+    progress.work = finished + lanes.held();
+    tell(progress);
   }
 }
 
@@ -110,7 +114,8 @@ void Model::score(const Score& request, const std::function<void(Scored)>& give,
   }
   std::vector<Scored> scores(prompts.size());
   const u32 width = vocabulary();
-  u64 done = 0;
+  Progress progress{.total = request.continuations.size()};
+  u64 finished = 0;
   Lanes lanes(context_.get(), lanes_shape(), std::move(prompts), std::move(wanted));
   for (lanes.fill(); !lanes.finished(); lanes.fill()) {
     if (cancelled_()) throw std::runtime_error("cancelled");
@@ -128,10 +133,13 @@ void Model::score(const Score& request, const std::function<void(Scored)>& give,
       }
       if (!lane.waiting.empty()) continue;
       out.continuation = *lane.number;
+      finished += request.most_work(*lane.number);
+      ++progress.done;
       give(std::move(out));
       lane.number.reset();
-      tell(++done, request.continuations.size());
     }
+    progress.work = finished + lanes.held();
+    tell(progress);
   }
 }
 

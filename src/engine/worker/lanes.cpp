@@ -31,6 +31,12 @@ bool Lanes::finished() const {
   return order_.empty() && std::ranges::none_of(lanes_, [](const Lane& one) { return one.number.has_value(); });
 }
 
+u64 Lanes::held() const {
+  u64 sum = 0;
+  for (const Lane& lane : lanes_) sum += lane.number ? lane.held.size() : 0;
+  return sum;
+}
+
 std::optional<u32> Lanes::next() {
   for (std::size_t i = 0; i < std::min(order_.size(), kLookAhead); ++i) {
     const Tokens& prompt = prompts_[order_[i]];

@@ -42,6 +42,8 @@ class Lanes {
   void decode();
   std::vector<Lane>& lanes() { return lanes_; }
   bool finished() const;
+  // Tokens in the lanes that have a prompt.
+  u64 held() const;
 
  private:
   std::optional<u32> next();

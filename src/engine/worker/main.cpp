@@ -92,11 +92,11 @@ class Session {
 
   // At most ten times a second.
   Tell tell() {
-    return [this](u64 done, u64 total) {
+    return [this](const Progress& progress) {
       const auto now = std::chrono::steady_clock::now();
       if (now - told_ < std::chrono::milliseconds(100)) return;
       told_ = now;
-      give(Type::progress, Progress{done, total});
+      give(Type::progress, progress);
     };
   }
 

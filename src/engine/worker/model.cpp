@@ -47,7 +47,8 @@ Model::Model(std::FILE* file, const Load& load, const std::function<bool()>& can
   wanted.progress_callback_user_data = &listener;
   wanted.progress_callback = [](float part, void* data) {
     const auto* to = static_cast<Listener*>(data);
-    to->tell(static_cast<u64>(part * 100), 100);
+    const auto percent = std::min<u64>(static_cast<u64>(part * 100), 100);
+    to->tell({percent, 100, percent});
     return !to->cancelled();
   };
   model_.reset(llama_model_load_from_file_ptr(file, wanted));

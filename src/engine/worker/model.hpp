@@ -19,7 +19,7 @@ struct common_chat_templates;
 namespace steelyard::engine {
 
 u64 microseconds();  // of a steady clock
-using Tell = std::function<void(u64 done, u64 total)>;
+using Tell = std::function<void(const Progress& progress)>;
 
 class Model {
  public:
