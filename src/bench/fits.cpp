@@ -126,6 +126,11 @@ std::optional<Estimate> estimate(const Examination& found, u64 file_bytes, bool 
   return Estimate{file_bytes, *repacked, *runtime, *per_token, kMask, of(found, "model.context_length").value_or(0)};
 }
 
+u64 plain_attention(const Examination& found) {
+  constexpr u64 kRow = kBatch * (sizeof(float) + kElement);  // scores, and their copy for the next product
+  return product({of(found, "model.heads"), kRow}).value_or(0);
+}
+
 void report_fit(const Estimate& estimate, u64 available, const std::vector<u64>& contexts, Examination& into) {
   for (const u64 context : contexts) {
     const auto bytes = estimate.bytes(context);

@@ -33,6 +33,9 @@ struct Estimate {
 // `avx512`: the runtime repacks for it. `why`: what is missing when there is no estimate.
 std::optional<Estimate> estimate(const Examination& found, u64 file_bytes, bool avx512, std::string& why);
 
+// Bytes for each token of context that attention takes where it is computed as plain products; 0: not known.
+u64 plain_attention(const Examination& found);
+
 // As measurements "memory_estimate" at these contexts, and the fact "model.fits".
 void report_fit(const Estimate& estimate, u64 available, const std::vector<u64>& contexts, Examination& into);
 

@@ -31,7 +31,9 @@ Result<engine::Needs> needs_of(const Session& session, const evidence::Record& s
   if (!estimate) return engine::Needs{};
   return engine::Needs{.shared = estimate->file,
                        .own = estimate->repacked + estimate->runtime,
-                       .per_token = estimate->per_token + estimate->beside,
+                       .per_token = estimate->per_token,
+                       .per_position = estimate->beside,
+                       .plain_per_position = bench::plain_attention(scan.found),
                        .available = available};
 }
 

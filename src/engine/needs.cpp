@@ -20,10 +20,17 @@ u64 product(u64 a, u64 b) { return checked_mul(a, b).value_or(UINT64_MAX); }
 
 u64 tokens(const Load& load) { return product(load.context, load.sequences); }
 
+// Of an engine, for its context.
+u64 context(const Needs& needs, const Load& load) {
+  const bool plain = !load.fastest && load.context <= kMostPlain;
+  const u64 position = sum(needs.per_position, plain ? needs.plain_per_position : 0);
+  return sum(product(tokens(load), needs.per_token), product(load.context, position));
+}
+
 }  // namespace
 
 u64 Needs::bytes(const Load& load, u32 engines) const {
-  return sum(shared, product(engines, sum(own, product(tokens(load), per_token))));
+  return sum(shared, product(engines, sum(own, context(*this, load))));
 }
 
 Result<bool> Needs::check(const Load& load) const {
@@ -48,7 +55,7 @@ void Needs::fit(Load& load, u32& engines) const {
 }
 
 u64 Needs::address_space(const Load& load, u64 files) const {
-  const u64 context = product(tokens(load), per_token == 0 ? kUnknownPerToken : per_token);
+  const u64 context = per_token == 0 ? product(tokens(load), kUnknownPerToken) : engine::context(*this, load);
   const u64 fixed = sum(kFixed, product(load.threads, kThread));
   return std::min(kSpace, sum(sum(product(3, files), fixed), context));
 }

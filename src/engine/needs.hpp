@@ -10,9 +10,11 @@ namespace steelyard::engine {
 
 // Bytes. Nothing is refused where `available` is 0: what there is or what it takes isn't known.
 struct Needs {
-  u64 shared = 0;     // the file, mapped once for all engines
-  u64 own = 0;        // of each engine
-  u64 per_token = 0;  // of the context of each sequence; 0: not known
+  u64 shared = 0;              // the file, mapped once for all engines
+  u64 own = 0;                 // of each engine
+  u64 per_token = 0;           // of the context of each sequence; 0: not known
+  u64 per_position = 0;        // of the context, once for all sequences
+  u64 plain_per_position = 0;  // beside that, where attention is plain products
   u64 available = 0;
 
   u64 bytes(const Load& load, u32 engines = 1) const;

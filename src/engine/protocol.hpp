@@ -52,6 +52,10 @@ struct Hello {
   }
 };
 
+// Up to this context attention is plain products: the same sums for any number of tokens, and faster than flash
+// attention that isn't tiled, but with a buffer that grows with the context.
+inline constexpr u32 kMostPlain = 4096;
+
 // The model is descriptor 4, the reference (for compare) descriptor 6.
 struct Load {
   bool reference = false;

@@ -40,6 +40,13 @@ TEST(Needs, SequencesGoBeforeEngines) {
   EXPECT_EQ(engines, 1U);
 }
 
+TEST(Needs, PlainAttentionCountsOnlyWhereItIsUsed) {
+  const Needs needs{.per_token = 1, .per_position = 10, .plain_per_position = 100, .available = 1};
+  EXPECT_EQ(needs.bytes({.context = 10, .sequences = 3}), 30U + 100 + 1000);
+  EXPECT_EQ(needs.bytes({.context = 10, .sequences = 3, .fastest = true}), 30U + 100);
+  EXPECT_EQ(needs.bytes({.context = kMostPlain + 1}), u64{kMostPlain + 1} * 11);
+}
+
 TEST(Needs, SumsSaturate) {
   const Needs huge{.shared = UINT64_MAX - 1, .own = UINT64_MAX / 2, .per_token = UINT64_MAX / 2, .available = 1};
   EXPECT_EQ(huge.bytes({.context = UINT32_MAX, .sequences = UINT32_MAX}, UINT32_MAX), UINT64_MAX);

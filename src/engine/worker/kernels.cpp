@@ -3,6 +3,7 @@
 #include <ggml.h>
 #include <gguf.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
@@ -12,9 +13,12 @@ namespace {
 
 enum class Behaviour { exact, exact_unpacked, inexact };
 
-// F16 and BF16 take another path for one row than for two; of the others nothing is known.
+// Of those that aren't named nothing is known.
 Behaviour behaviour(ggml_type type) {
   switch (type) {
+    case GGML_TYPE_F32:
+    case GGML_TYPE_F16:
+    case GGML_TYPE_BF16:
     case GGML_TYPE_Q4_0:
     case GGML_TYPE_Q4_1:
     case GGML_TYPE_Q5_0:
@@ -46,11 +50,13 @@ Kernels choose_kernels(std::FILE* file, bool fastest) {
   for (ggml_tensor* one = ggml_get_first_tensor(tensors); one != nullptr; one = ggml_get_next_tensor(tensors, one)) {
     if (ggml_n_dims(one) < 2) continue;  // norms and biases aren't multiplied
     const Behaviour found = behaviour(one->type);
+    out.rows = std::max(out.rows, static_cast<std::size_t>(one->ne[1]));
     if (found == Behaviour::exact_unpacked) out.repack = false;
     if (found == Behaviour::inexact) out.exact = false;
   }
   if (out.exact) ::setenv("GGML_CPU_TILED_MM", "0", 1);
-  return {.repack = out.repack || !out.exact, .exact = out.exact};
+  out.repack = out.repack || !out.exact;
+  return out;
 }
 
 }  // namespace steelyard::engine

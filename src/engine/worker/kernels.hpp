@@ -3,13 +3,15 @@
 // tests/engine/exact_test.py measures it again for each type.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 
 namespace steelyard::engine {
 
 struct Kernels {
-  bool repack = true;  // weights in the order that the widest registers want
-  bool exact = false;  // no answer depends on what is decoded beside it
+  bool repack = true;    // weights in the order that the widest registers want
+  bool exact = false;    // no answer depends on what is decoded beside it
+  std::size_t rows = 0;  // most of any matrix
 };
 
 // Looks at the types of the tensors, and turns off the tiled product of ggml for this process unless `fastest`. The

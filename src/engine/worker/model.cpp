@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "engine/worker/batch.hpp"
+#include "engine/worker/columns.hpp"
 #include "engine/worker/kernels.hpp"
 
 namespace steelyard::engine {
@@ -38,7 +39,6 @@ Model::Model(std::FILE* file, const Load& load, const std::function<bool()>& can
   wanted.n_gpu_layers = 0;
   const Kernels kernels = choose_kernels(file, load.fastest);
   wanted.use_extra_bufts = kernels.repack;
-  untiled_ = kernels.exact;
   exact_ = kernels.exact && load.threads == 1;  // a product split between threads may add up in another order
   struct Listener {
     const Tell& tell;
@@ -58,6 +58,9 @@ Model::Model(std::FILE* file, const Load& load, const std::function<bool()>& can
   sequences_ = load.sequences;
   length_ = load.context;
   batch_ = std::min(kBatch, std::max<u32>(512, load.sequences));
+  const bool plain = kernels.exact && load.context <= kMostPlain;
+  stretch_ = kernels.exact && !plain ? kUntiled : batch_;
+  if (kernels.exact) compute_single_columns_alike(std::max<std::size_t>(kernels.rows, load.context + kBatch));
   llama_context_params shape = llama_context_default_params();
   shape.n_ctx = load.context * load.sequences;
   shape.n_batch = batch_;
@@ -66,6 +69,7 @@ Model::Model(std::FILE* file, const Load& load, const std::function<bool()>& can
   shape.n_threads = static_cast<std::int32_t>(load.threads);
   shape.n_threads_batch = shape.n_threads;
   shape.kv_unified = false;
+  if (plain) shape.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
   shape.no_perf = true;
   shape.abort_callback = [](void* data) { return (*static_cast<std::function<bool()>*>(data))(); };
   shape.abort_callback_data = &cancelled_;
@@ -100,9 +104,7 @@ Loaded Model::describe() const {
   return out;
 }
 
-Lanes::Shape Model::lanes_shape() const {
-  return {.lanes = sequences_, .batch = batch_, .stretch = untiled_ ? kUntiled : batch_};
-}
+Lanes::Shape Model::lanes_shape() const { return {.lanes = sequences_, .batch = batch_, .stretch = stretch_}; }
 
 void Model::check_tokens(const Tokens& tokens) const {
   const u32 count = vocabulary();

@@ -54,7 +54,7 @@ class Model {
   u32 batch_ = 0;   // tokens decoded at a time
   u64 load_ms_ = 0;
   bool exact_ = false;
-  bool untiled_ = false;
+  u32 stretch_ = 0;  // tokens of one sequence decoded at a time
 };
 
 }  // namespace steelyard::engine
