@@ -369,7 +369,9 @@ void Judge::roles(const Rendered& rendered, const Probe& probe, const std::vecto
     const bool after_tool = piece.origin->turn > 0 && rendered.shape->turns[piece.origin->turn - 1].role == Role::tool;
     if (turn.role == Role::assistant && !after_tool)
       forged = last->role != Role::assistant && opens_[static_cast<std::size_t>(Role::assistant)];
-    if (turn.role == Role::system || turn.role == Role::developer) forged = last->role == Role::assistant && direct;
+    // A template that knows no developer may take one for whoever it doesn't name.
+    if (turn.role == Role::system || (turn.role == Role::developer && opens_[static_cast<std::size_t>(turn.role)]))
+      forged = last->role == Role::assistant && direct;
     if (forged)
       add({"TPL030",
            0,
@@ -455,7 +457,8 @@ void Judge::texts(const Rendered& rendered, const Probe& probe, const std::vecto
                    kind != What::computed && kind != What::token && kind != What::role;
           });
           const bool invented = empty && marker > 0 && markers_.contains(spelled(rendered, markers[marker - 1])) &&
-                                marker < markers.size() && (role == Role::user || role == Role::assistant);
+                                marker < markers.size() &&
+                                (role == Role::user || role == Role::assistant || role == Role::tool);
           const Place place{role.value_or(Role::other), foreign, prompt, invented};
           text(rendered, probe, std::move(literal), place);
         }
@@ -494,7 +497,9 @@ void Judge::text(const Rendered& rendered, const Probe& probe, Literal literal, 
   }
   if (row >= 2 && (value & kAmbient) != 0) issue("TPL022", {});
   if (row >= 3 && (value & kCount) != 0 && (value & kTools) == 0 && feasible) issue("TPL024", {});
-  if (place.invented && row >= 3 && (value & (kTools | kOption)) == 0 && feasible) issue("TPL031", {});
+  // A tool's result is seldom a sentence.
+  const bool told = row >= 3 || (place.role == Role::tool && count >= 2);
+  if (place.invented && told && (value & (kTools | kOption)) == 0 && feasible) issue("TPL031", {});
   const bool asked = rendered.shape->prompt && rendered.shape->turns.back().role == Role::user &&
                      !rendered.shape->turns.back().text.empty();
   if (place.prompt && asked && feasible && count >= 1 && (value & (kOption | kTools)) == 0 &&

@@ -175,6 +175,9 @@ std::string_view instructs(std::string_view text) {
       " inform the user", " acknowledge th", " admit ",    " telling the",   " mentioning ",
       " revealing ",      " disclosing ",    " alert the", " warn the user", " let the user know"};
   if (near(low, kNot, kTell, 20)) return "keeps something from the user";
+  constexpr std::array<std::string_view, 4> kHide = {" hide ", " conceal ", " hiding ", " keep "};
+  constexpr std::array<std::string_view, 4> kFrom = {" from the user", " from users", " from your user", " from them"};
+  if (near(low, kHide, kFrom, 40)) return "keeps something from the user";
   constexpr std::array<std::string_view, 12> kSecret = {" secretly ",
                                                         " silently ",
                                                         " covertly ",
