@@ -152,7 +152,7 @@ int write_document(const Session& session, const json::Value& document) {
 Result<std::string> form(const Session& session, const std::vector<std::string>& known) {
   const Arguments& arguments = session.arguments();
   if (!arguments.has("format") || arguments.origins.contains("format")) return known.front();
-  const std::string wanted = arguments.value("format");
+  std::string wanted = arguments.value("format");
   if (std::ranges::find(known, wanted) != known.end()) return wanted;
   return fail(ErrorCode::usage, fmt::format("--format is \"{}\"; here it is one of {}", text::display(wanted, 40),
                                             fmt::join(known, ", ")));

@@ -89,7 +89,7 @@ std::optional<M> Answers::get(const std::string& key) const {
   return message;
 }
 
-void Answers::put(std::string key, std::vector<std::byte> message) {
+void Answers::put(const std::string& key, std::vector<std::byte> message) {
   message.erase(message.begin(), message.begin() + kFrameHead);
   if (message.size() > kMostEntry - kKey || !known_.try_emplace(key, message).second) return;
   std::vector<std::byte> entry;

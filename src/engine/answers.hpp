@@ -37,7 +37,7 @@ class Answers {
   u64 take(Bytes all, u64 begin);
   template <class M>
   std::optional<M> get(const std::string& key) const;
-  void put(std::string key, std::vector<std::byte> message);
+  void put(const std::string& key, std::vector<std::byte> message);
 
   std::filesystem::path path_;
   std::map<std::string, std::vector<std::byte>> known_;  // payloads by key

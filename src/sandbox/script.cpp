@@ -54,6 +54,7 @@ struct Prepared {
   const int input = away(with.input, F_DUPFD), output = away(with.output, F_DUPFD);
   const int program = away(with.program, F_DUPFD), report = away(with.report, F_DUPFD);
   const int ruleset = away(with.ruleset, F_DUPFD_CLOEXEC);
+  if (input < 0 || output < 0 || program < 0 || report < 0) ::_exit(kRefused);
   if (::getppid() != parent || ::chdir("/") != 0 || ::dup2(input, 0) != 0 || ::dup2(output, 1) != 1 ||
       ::dup2(output, 2) != 2 || ::dup2(program, kProgram) != kProgram || ::dup2(report, kReport) != kReport ||
       ::fcntl(kProgram, F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(kReport, F_SETFD, FD_CLOEXEC) != 0)

@@ -37,7 +37,7 @@ json::Value hashes(const std::string& sha256) {
   return json::Array{json::Value().set("alg", "SHA-256").set("content", sha256)};
 }
 
-json::Value property(std::string name, std::string text) {
+json::Value property(const std::string& name, std::string text) {
   return json::Value().set("name", "steelyard:" + name).set("value", std::move(text));
 }
 

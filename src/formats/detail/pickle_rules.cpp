@@ -318,7 +318,7 @@ bool PickleRules::storage(const std::vector<Value>& values) const {
   const Node* size = numbers(values[2]);
   const Node* stride = numbers(values[3]);
   if (!offset || size == nullptr || stride == nullptr || size->items.size() != stride->items.size()) return false;
-  std::optional<u64> last = *offset;
+  std::optional<u64> last = offset;
   bool empty = false;
   for (std::size_t i = 0; i < size->items.size(); ++i) {
     const auto length = count(size->items[i]);

@@ -116,7 +116,7 @@ class Scan {
   void exhausting(const Outcome& outcome, const PickleCost& cost, u64 at) {
     const auto bytes = static_cast<double>(std::max<u64>(outcome.end - at, 1));
     const auto exhausts = [&](std::string why) {
-      finding("PKL025", at, json::Value().set("why", why));
+      finding("PKL025", at, json::Value().set("why", std::move(why)));
       extent_.malicious = true;
     };
     if (cost.total() >= kMostMemory && cost.total() >= kMostFold * bytes)

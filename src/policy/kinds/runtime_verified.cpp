@@ -27,7 +27,7 @@ constexpr Param kParams[] = {
 };
 
 std::vector<std::string> texts_or(const Requirement& requirement, std::string_view key,
-                                  std::vector<std::string> fallback) {
+                                  const std::vector<std::string>& fallback) {
   auto given = texts(requirement, key);
   return given.empty() ? fallback : given;
 }

@@ -192,13 +192,13 @@ Value extreme(Machine& m, const Value& self, Call& call) {
   Labels count = 0;
   const Values items = m.iterate(self, count);
   if (items.empty()) return m.arena().undefined();
-  const Value* best = nullptr;
+  const Value* best = &items.front();
   Value best_key;
   Labels labels = count;
   for (const Value& item : items) {
     const Value key = folded(m, given(args[1]) ? m.path(call.node, item, *args[1]) : item, truth(m, args[0], false));
     labels |= key.labels;
-    if (best != nullptr && m.compare(key, best_key) * sign <= 0) continue;
+    if (&item != &items.front() && m.compare(key, best_key) * sign <= 0) continue;
     best = &item;
     best_key = key;
   }

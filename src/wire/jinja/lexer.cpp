@@ -251,7 +251,7 @@ class Lexer {
         std::erase(plain, '_');
         double value = 0;
         if (std::from_chars(plain.data(), plain.data() + plain.size(), value).ec != std::errc{})
-          value = plain.find_first_of("-") == std::string::npos ? HUGE_VAL : 0;
+          value = plain.find('-') == std::string::npos ? HUGE_VAL : 0;
         push(Tok::real, begin, end).real = value;
         at_ = end;
         return;

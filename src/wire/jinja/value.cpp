@@ -91,7 +91,7 @@ Value Arena::real(double number, Labels labels) const {
   value.real = number;
   return value;
 }
-Value Arena::text(std::string bytes, Run run, Labels labels) {
+Value Arena::text(const std::string& bytes, Run run, Labels labels) {
   charge(bytes.size());
   Text* made = make<Text>();
   made->append(bytes, run);

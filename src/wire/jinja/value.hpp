@@ -130,7 +130,7 @@ class Arena {
   Value integer(i64 number, Labels labels = 0) const;
   Value real(double number, Labels labels = 0) const;
   // One run of a source.
-  Value text(std::string bytes, Run run, Labels labels = 0);
+  Value text(const std::string& bytes, Run run, Labels labels = 0);
   // The text of something computed, or a literal.
   Value computed(std::string bytes, Labels labels = 0);
   Value literal(std::string bytes, u32 offset);
