@@ -69,7 +69,10 @@ void parse(Item& item) {
   std::array<std::byte, 32> head{};
   const std::size_t length = item.source().read(0, head);
   const auto start = recognise_start(Bytes(head).first(length));
-  if (!start) return;
+  if (!start) {
+    item.coverage().gaps.push_back({{0, item.size()}, "no compressed stream begins here"});
+    return;
+  }
   const std::string name = inner_name(item.name());
   const u64 used = start->at + examine_packed(item, {.name = name,
                                                      .range = {start->at, item.size()},

@@ -37,15 +37,36 @@ Fuel Fuel::for_file(u64 bytes) {
   return {{.fuel = checked_add(kUnpackedFloor, scaled).value_or(UINT64_MAX)}, kMostChildren};
 }
 
+namespace {
+
+// A worker's answer with a text that isn't UTF-8 is refused as a whole: whoever quotes a file's bytes must not
+// have to think of it.
+json::Value in_utf8(json::Value value) {
+  if (value.is_string()) return text::valid_utf8(value.string()) ? value : text::to_value(value.string());
+  if (value.is_array()) {
+    json::Value out = json::Array{};
+    for (const json::Value& item : value.array()) out.push(in_utf8(item));
+    return out;
+  }
+  if (value.is_object()) {
+    json::Value out = json::Object{};
+    for (const auto& [key, item] : value.object()) out.set(key, in_utf8(item));
+    return out;
+  }
+  return value;
+}
+
+}  // namespace
+
 void Reporter::add(std::string_view rule, std::optional<Range> at, json::Value data) {
   auto entry = std::ranges::find(counts_, rule, &std::pair<std::string, std::size_t>::first);
   if (entry == counts_.end()) entry = counts_.insert(counts_.end(), {std::string(rule), 0});
   if (++entry->second <= kMostPerRule)
-    out_.findings.push_back({std::string(rule), Severity::info, artifact_, at, std::move(data)});
+    out_.findings.push_back({std::string(rule), Severity::info, artifact_, at, in_utf8(std::move(data))});
 }
 
 void Reporter::fact(std::string key, json::Value value, std::optional<Range> at, Assurance assurance) {
-  out_.facts.push_back({std::move(key), std::move(value), artifact_, at, assurance});
+  out_.facts.push_back({std::move(key), in_utf8(std::move(value)), artifact_, at, assurance});
 }
 
 void Reporter::finish() {

@@ -27,6 +27,19 @@ Examination with(void (*parse)(Item&), std::size_t bytes) {
   return examine_as(format, MemorySource(content), "file");
 }
 
+// A worker's answer with other bytes would be refused as a whole, findings and all.
+TEST(Item, QuotedBytesAreEscapedWhereverTheyStand) {
+  const auto quote = [](Item& item) {
+    item.report().add("PKG001", std::nullopt,
+                      json::Value().set("says", "a\xff").set("list", json::Array{"b\\\xfe", 1}).set("fine", "ü\\"));
+    item.report().fact("x", "\xff", std::nullopt, Assurance::claimed);
+  };
+  const Examination found = with(quote, 1);
+  EXPECT_EQ(json::compact(found.findings[0].data),
+            R"({"says":{"escaped":"a\\xff"},"list":[{"escaped":"b\\\\\\xfe"},1],"fine":"ü\\"})");
+  EXPECT_EQ(json::compact(found.facts[0].value), R"({"escaped":"\\xff"})");
+}
+
 TEST(Item, ChildIsDetectedAndHasItsPlace) {
   const auto model = recipe::build("zeros 3\ngguf 3 0 1\nkv_str general.architecture \"llama\"\n");
   ASSERT_TRUE(model);

@@ -97,11 +97,11 @@ Value Arena::text(const std::string& bytes, Run run, Labels labels) {
   made->append(bytes, run);
   return text(made, labels);
 }
-Value Arena::computed(std::string bytes, Labels labels) {
-  return text(std::move(bytes), {0, kComputedSource, 0, labels, false}, labels);
+Value Arena::computed(const std::string& bytes, Labels labels) {
+  return text(bytes, {0, kComputedSource, 0, labels, false}, labels);
 }
-Value Arena::literal(std::string bytes, u32 offset) {
-  return text(std::move(bytes), {0, kTemplateSource, offset, 0, true});
+Value Arena::literal(const std::string& bytes, u32 offset) {
+  return text(bytes, {0, kTemplateSource, offset, 0, true});
 }
 Value Arena::text(Text* made, Labels labels) {
   charge(made->runs.size() * sizeof(Run));

@@ -132,8 +132,8 @@ class Arena {
   // One run of a source.
   Value text(const std::string& bytes, Run run, Labels labels = 0);
   // The text of something computed, or a literal.
-  Value computed(std::string bytes, Labels labels = 0);
-  Value literal(std::string bytes, u32 offset);
+  Value computed(const std::string& bytes, Labels labels = 0);
+  Value literal(const std::string& bytes, u32 offset);
   Value text(Text* made, Labels labels);  // charges for its runs
   Value list(Values items, Labels labels = 0, Labels count = 0, bool tuple = false);
   Value dict(Labels labels = 0);
