@@ -118,11 +118,44 @@ Result<Item> arc(const JsonNode& from) {
   return choice("Question: " + question.text_of("stem") + "\nAnswer:", std::move(choices), answer);
 }
 
-constexpr std::array<Loader, 4> kLoaders = {{
+// MMLU: {"question", "subject", "choices": [4 texts], "answer": 2}; asked as lm-evaluation-harness does.
+bool is_mmlu(const JsonNode& item) {
+  const JsonNode* choices = item.find("choices");
+  const JsonNode* answer = item.find("answer");
+  return has_text(item, "question") && choices != nullptr && choices->is(Kind::array) && answer != nullptr &&
+         answer->is(Kind::number);
+}
+
+Result<Item> mmlu(const JsonNode& from) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJ";
+  const std::vector<std::string> said = texts(from.find("choices"));
+  const auto answer = from.find("answer")->number.whole();
+  if (said.size() < 2 || said.size() > kLetters.size() || !answer || *answer >= said.size())
+    return fail(ErrorCode::usage, "\"answer\" must be the index of one of 2 to 10 \"choices\"");
+  std::string question = from.text_of("question");
+  std::vector<std::string> letters;
+  for (std::size_t i = 0; i < said.size(); ++i) {
+    letters.emplace_back(1, kLetters[i]);
+    question += fmt::format("\n{}. {}", letters.back(), said[i]);
+  }
+  question += "\nAnswer:";
+  std::string subject = from.text_of("subject");
+  std::ranges::replace(subject, '_', ' ');
+  const std::string about =
+      subject.empty()
+          ? ""
+          : fmt::format("The following are multiple choice questions (with answers) about {}.\n\n", subject);
+  SY_TRY(Item item, choice(about + question, std::move(letters), static_cast<std::size_t>(*answer)));
+  item.question = std::move(question);
+  return item;
+}
+
+constexpr std::array<Loader, 5> kLoaders = {{
     {"gsm8k", "grade-school mathematics; the last number of the answer counts", is_gsm8k, gsm8k},
     {"humaneval", "Python functions; their tests run in the sandbox (pass@1, greedy)", is_human_eval, human_eval},
     {"hellaswag", "the likeliest ending of a text", is_hellaswag, hellaswag},
     {"arc", "science questions with choices", is_arc, arc},
+    {"mmlu", "questions about many subjects, with lettered choices", is_mmlu, mmlu},
 }};
 
 // "(A) …" lines behind "Options:".

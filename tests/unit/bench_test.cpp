@@ -112,6 +112,18 @@ TEST(Loaders, DataSetsAreRecognisedByTheirItems) {
       "\"label\": \"B\"}]}, \"answerKey\": \"B\"}\n");
   ASSERT_TRUE(arc) << arc.error().message;
   EXPECT_EQ(arc->items[0].answer, 1U);
+
+  const auto mmlu = task(
+      "{\"question\": \"What is ice?\", \"subject\": \"high_school_physics\", \"choices\": [\"Hot.\", \"Cold.\"], "
+      "\"answer\": 1}\n");
+  ASSERT_TRUE(mmlu) << mmlu.error().message;
+  EXPECT_EQ(mmlu->name, "mmlu");
+  EXPECT_EQ(mmlu->items[0].prompt,
+            "The following are multiple choice questions (with answers) about high school physics.\n\n"
+            "What is ice?\nA. Hot.\nB. Cold.\nAnswer:");
+  EXPECT_EQ(mmlu->items[0].choices, (std::vector<std::string>{" A", " B"}));
+  EXPECT_EQ(mmlu->items[0].answer, 1U);
+  EXPECT_FALSE(task("{\"question\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 2}\n")) << "no such choice";
   EXPECT_FALSE(task("{\"question\": \"a\", \"answer\": \"#### 1\"}\n{\"prompt\": \"a\"}\n")) << "two kinds of items";
 }
 
