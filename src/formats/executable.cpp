@@ -33,7 +33,7 @@ Found recognise(std::string_view head, std::string_view name) {
                        "ELF"))
     return {"REP010", "a program or library for Linux (ELF)", 95};
   if (head.starts_with("MZ")) {
-    const u32 at = little(head, 0x3C);
+    const std::size_t at = little(head, 0x3C);
     if (at + 4 <= head.size() && head.substr(at, 4) == std::string_view("PE\0\0", 4))
       return {"REP010", "a program or library for Windows (PE)", 95};
     return {"REP010", "a program for Windows or DOS", 30};
