@@ -62,7 +62,26 @@ void pipeline_components(Item& item, References& references) {
       item.report().add("CFG005", field.at, data().set("says", target.says));
     } else if (target.kind == Target::Kind::unknown && !diffusers_pipeline(library)) {
       item.report().add("CFG006", field.at, data());
-      references.add(field.path, fmt::format("{}.{}", field.key, library), References::Kind::module, field.at);
+      // <component>/<library>.py of the folder, or a module that is found as any other.
+      references.add(field.path, fmt::format("{}.{}", field.key, library), References::Kind::import, field.at);
+      references.add(field.path, library, References::Kind::import, field.at);
+    }
+  }
+}
+
+// MAR-INF/MANIFEST.json of TorchServe: the file of the handler, which is imported, stands beside MAR-INF.
+void archive_manifest(Item& item, References& references) {
+  const Document whole =
+      DocumentReader{.wanted = [](std::string_view key) { return key == "model"; }}.json(item.source());
+  const Field* model = whole.find("model");
+  if (model == nullptr) return;
+  for (const std::string_view key : {"handler", "modelFile"}) {
+    const std::string& value = model->value[key].string();
+    const std::string file = value.substr(0, value.find(':'));  // file:function
+    if (const PathKind kind = path_kind(file); kind != PathKind::plain) {
+      item.report().add("CFG007", model->at, json::Value().set("field", key).set("target", text::display(value, 256)));
+    } else if (file.ends_with(".py")) {
+      references.add(key, "../" + file, References::Kind::file, model->at);
     }
   }
 }
@@ -96,10 +115,13 @@ void parse(Item& item) {
   const Document document = reader.json(item.source());
   References references;
   judge_settings(document, item, references);
-  if (document.find("_class_name") != nullptr && document.find("_diffusers_version") != nullptr)
+  const std::string low = text::lower(item.name());
+  if (document.find("_class_name") != nullptr &&
+      (document.find("_diffusers_version") != nullptr || low == "model_index.json"))
     pipeline_components(item, references);
+  if (low == "manifest.json") archive_manifest(item, references);
   facts(document, report);
-  if (text::lower(item.name()) == "vocab.json") vocabulary(item);
+  if (low == "vocab.json") vocabulary(item);
   references.report(report);
   coverage.examined = document.fault.empty() ? item.size() : std::min(document.read, item.size());
   if (!document.fault.empty()) {

@@ -266,7 +266,7 @@ void PythonCalls::effects(const std::string& path, const PythonCallSite& frame, 
         alarm("PYC003", path, "loads a library that it fetched or decoded", at);
       file(target_of(arguments[0]), at);
     }
-  } else if (effect->id != "files") {
+  } else if (!among(effect->id, "files", "delete")) {
     return;
   }
   record(path, *effect, frame, at);
@@ -300,6 +300,8 @@ void PythonCalls::process(const std::string& path, const Effect& effect, const P
     if (harmless_command(command)) return;
   }
   record(path, effect, frame, at, command);
+  const Value* shell = keyword_of(frame, "shell");
+  if (shell != nullptr && shell->name == "True" && !out_.calls.empty()) out_.calls.back().shell = true;
 }
 
 void PythonCalls::handed_on(const std::string& path, const PythonCallSite& frame, Range at) {
@@ -332,7 +334,8 @@ void PythonCalls::record(const std::string& path, const Effect& effect, const Py
   for (const Value& value : frame.arguments) {
     if (argument.empty() && value.text) argument = text::prefix(text::display(*value.text), 120);
   }
-  out_.calls.push_back({text::prefix(text::display(path), 120), effect.id, effect.says, argument, frame.when, at});
+  out_.calls.push_back(
+      {text::prefix(text::display(path), 120), effect.id, effect.says, argument, frame.when, false, at});
 }
 
 void PythonCalls::finish() {

@@ -166,7 +166,15 @@ class Analyser {
     advance();
     const std::string name = token_.kind == Kind::name ? token_.text : std::string();
     if (!line_ends()) advance();
-    if (!op(":")) expression(true);  // parameters with their defaults, or bases
+    Value bases;  // or parameters with their defaults
+    if (!op(":")) bases = expression(true);
+    if (out_.framework.empty() && std::ranges::find(blocks_, Block::function) == blocks_.end()) {
+      out_.framework = framework_of_name(name);
+      if (!function && out_.framework.empty()) out_.framework = framework_of_base(bases.path);
+      for (const Value& base : bases.items()) {
+        if (!function && out_.framework.empty()) out_.framework = framework_of_base(base.path);
+      }
+    }
     if (function) functions_.push_back(name);
     block(function ? Block::function : Block::other);
   }

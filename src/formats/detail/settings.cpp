@@ -30,6 +30,16 @@ void texts_in(const json::Value& value, std::vector<std::string_view>& out) {
   for (const auto& [key, item] : value.object()) texts_in(item, out);
 }
 
+// "torch.nn.GELU", "package.module:function"; "" for what is no such name.
+std::string dotted(std::string_view name) {
+  std::string out(name);
+  std::ranges::replace(out, ':', '.');
+  const bool plain = !out.empty() && out.size() <= 512 && std::ranges::all_of(out, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  });
+  return plain ? out : std::string();
+}
+
 class Judge {
  public:
   Judge(const Document& document, Item& item, References& references)
@@ -121,14 +131,15 @@ class Judge {
                        "model_path",
                        "model_code_path",
                        "weights_path",
-                       "model_file"});
+                       "model_file",
+                       "pickled_model"});
   }
 
  private:
   // Words that other documents use for other things count in an MLmodel's flavours only.
   static bool is_file(const Field& field) {
     if (!is_file_key(field.key)) return false;
-    const bool common = among(field.key, {"code", "data", "model_path", "python_model"});
+    const bool common = among(field.key, {"code", "data", "model_path", "python_model", "pickled_model"});
     return !common || field.path.starts_with("flavors.");
   }
 
@@ -178,13 +189,14 @@ class Judge {
   }
 
   void callable(const Field& field, bool unknown_too, bool bare_too) {
-    if (field.value.is_string()) {
-      judge_callable(field.path, field.value.string(), field.at, {unknown_too, bare_too}, report_);
-    } else if (field.key != "target") {
-      std::vector<std::string_view> names;
-      texts_in(field.value, names);
-      for (const std::string_view name : names)
-        judge_callable(field.path, name, field.at, {unknown_too, bare_too}, report_);
+    std::vector<std::string_view> names;
+    if (field.value.is_string() || field.key != "target") texts_in(field.value, names);
+    for (const std::string_view name : names) {
+      judge_callable(field.path, name, field.at, {unknown_too, bare_too}, report_);
+      const std::string path = dotted(name);
+      if (unknown_too && (bare_too || path.contains('.')) && !path.empty() &&
+          judge_target(path).kind == Target::Kind::unknown)
+        references_.add(field.path, path, References::Kind::import, field.at);
     }
   }
 
@@ -340,16 +352,6 @@ class Judge {
   Reporter& report_;
   References& references_;
 };
-
-// "torch.nn.GELU", "package.module:function"; "" for what is no such name.
-std::string dotted(std::string_view name) {
-  std::string out(name);
-  std::ranges::replace(out, ':', '.');
-  const bool plain = !out.empty() && out.size() <= 512 && std::ranges::all_of(out, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-  });
-  return plain ? out : std::string();
-}
 
 }  // namespace
 
