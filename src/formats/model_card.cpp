@@ -200,6 +200,12 @@ void parse(Item& item) {
   if (const auto matter = front_matter(text)) {
     const Document document = DocumentReader{.wanted = wanted}.yaml(item.source(), matter->begin, matter->end);
     claims(document, report, references);
+    if (document.unfolds)
+      report.add("CFG019", Range{matter->begin, matter->end},
+                 json::Value()
+                     .set("name", text::display(item.name(), 80))
+                     .set("count", wire::YamlPull::kLargest)
+                     .set("what", "values"));
     if (!document.fault.empty())
       report.add("CRD001", Range{matter->begin, matter->end}, json::Value().set("fault", document.fault));
     for (const auto& [key, at] : document.duplicates)

@@ -69,6 +69,21 @@ void pipeline_components(Item& item, References& references) {
   }
 }
 
+// Manifests of registries (OCI, Ollama): a store names its files by the digests.
+void digests(const Document& document, Reporter& report) {
+  if (std::ranges::find(document.top, "schemaVersion") == document.top.end()) return;
+  for (const Field& field : document.fields) {
+    if (field.key != "digest") continue;
+    std::string_view digest = field.value.string();
+    if (const std::size_t colon = digest.find(':'); colon != std::string_view::npos) digest.remove_prefix(colon + 1);
+    if (path_kind(digest) != PathKind::plain)
+      report.add("CFG007", field.at,
+                 json::Value()
+                     .set("field", text::display(field.path, 80))
+                     .set("target", text::display(field.value.string(), 256)));
+  }
+}
+
 // MAR-INF/MANIFEST.json of TorchServe: the file of the handler, which is imported, stands beside MAR-INF.
 void archive_manifest(Item& item, References& references) {
   const Document whole =
@@ -110,7 +125,7 @@ void parse(Item& item) {
   Coverage& coverage = item.coverage();
   const std::string name = text::display(item.name(), 80);
   const DocumentReader reader{
-      .wanted = [](std::string_view key) { return is_setting(key) || is_fact(key); },
+      .wanted = [](std::string_view key) { return is_setting(key) || is_fact(key) || key == "digest"; },
       .text = [&](std::string_view, std::string_view text, Range at) { check_text(text, at.begin, name, report); }};
   const Document document = reader.json(item.source());
   References references;
@@ -119,6 +134,7 @@ void parse(Item& item) {
   if (document.find("_class_name") != nullptr &&
       (document.find("_diffusers_version") != nullptr || low == "model_index.json"))
     pipeline_components(item, references);
+  digests(document, report);
   if (low == "manifest.json") archive_manifest(item, references);
   facts(document, report);
   if (low == "vocab.json") vocabulary(item);

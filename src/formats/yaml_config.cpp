@@ -25,6 +25,9 @@ void parse(Item& item) {
   References references;
   judge_settings(document, item, references);
   references.report(report);
+  if (document.unfolds)
+    report.add("CFG019", std::nullopt,
+               json::Value().set("name", name).set("count", wire::YamlPull::kLargest).set("what", "values"));
   const bool large = item.size() > wire::YamlPull::kLargest;
   coverage.examined = std::min({item.size(), wire::YamlPull::kLargest, broken.value_or(UINT64_MAX)});
   if (!document.fault.empty() || broken) {

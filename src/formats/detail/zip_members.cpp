@@ -132,12 +132,39 @@ class Examiner {
 
   void attributes(const Entry& entry) {
     check_name(item_, entry.name, entry.at);
+    other_name(entry);
     const u32 type = entry.file_type();
     if (type == 0120000) {
       const Selection& view = entry.view(entry.view(Reader::zipfile).listed ? Reader::zipfile : Reader::miniz);
       check_link(item_, entry.name, target(entry, view), entry.at);
     } else if (type != 0 && type != 0100000 && type != 0040000) {
       add("ARC009", entry.at, named(entry.name));
+    }
+  }
+
+  // Info-ZIP's Unicode path: readers that know the field take the member's name from it.
+  void other_name(const Entry& entry) {
+    constexpr u64 kFixed = 46;  // of an entry in the directory
+    constexpr u64 kField = 0x7075;
+    const u64 begin = entry.at.begin + kFixed + entry.name.size();
+    std::vector<std::byte> extra(
+        static_cast<std::size_t>(std::min<u64>(entry.at.end > begin ? entry.at.end - begin : 0, UINT16_MAX)));
+    extra.resize(item_.source().read(begin, extra));
+    const std::string_view bytes = as_text(extra);
+    const auto number = [&](std::size_t at) {
+      return static_cast<u64>(static_cast<u8>(bytes[at])) | static_cast<u64>(static_cast<u8>(bytes[at + 1])) << 8;
+    };
+    for (std::size_t at = 0; at + 4 <= bytes.size(); at += 4 + number(at + 2)) {
+      // A version and a checksum come first.
+      if (number(at) != kField || number(at + 2) < 5) continue;
+      const std::string_view name = bytes.substr(at + 4, number(at + 2)).substr(5);
+      check_name(item_, name, entry.at);
+      const auto plain = [](std::string_view text) {
+        return std::ranges::all_of(text, [](char c) { return static_cast<u8>(c) < 0x80; });
+      };
+      // The field is for letters that the other name can't have.
+      if (!name.empty() && name != entry.name && plain(name) && plain(entry.name))
+        add("ZIP005", entry.at, named(entry.name).set("other", text::to_value(name.substr(0, 256))));
     }
   }
 
