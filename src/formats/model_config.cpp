@@ -14,6 +14,7 @@
 #include "base/text.hpp"
 #include "formats/detail/python_names.hpp"
 #include "formats/detail/settings.hpp"
+#include "formats/detail/special_tokens.hpp"
 #include "formats/detail/text_checks.hpp"
 #include "formats/detail/token_mapping.hpp"
 #include "formats/detail/token_programs.hpp"
@@ -137,6 +138,7 @@ void parse(Item& item) {
   digests(document, report);
   if (low == "manifest.json") archive_manifest(item, references);
   facts(document, report);
+  special_tokens(item);
   if (low == "vocab.json") vocabulary(item);
   references.report(report);
   coverage.examined = document.fault.empty() ? item.size() : std::min(document.read, item.size());

@@ -9,6 +9,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "formats/detail/active_content.hpp"
 #include "formats/detail/text_checks.hpp"
 #include "formats/detail/token_mapping.hpp"
 #include "formats/format.hpp"
@@ -47,12 +48,11 @@ void vocabulary(Item& item) {
 void active_content(Item& item) {
   constexpr u64 kLargest = u64{8} << 20;
   const std::string low = text::lower(read_text(item.source(), kLargest));
-  for (const std::string_view what : {"<script", "javascript:", "onload=", "onerror=", "<foreignobject", "<iframe"}) {
-    const std::size_t at = low.find(what);
-    if (at == std::string::npos) continue;
-    item.report().add("CRD004", Range{at, at + what.size()},
-                      json::Value().set("name", text::display(item.name(), 80)).set("what", what));
-    return;
+  for (const auto& [rule, what] : {std::pair("CRD004", acts(low)), std::pair("CRD005", steals(low))}) {
+    const std::size_t at = what.empty() ? std::string::npos : low.find(what);
+    if (at != std::string::npos)
+      item.report().add(rule, Range{at, at + what.size()},
+                        json::Value().set("name", text::display(item.name(), 80)).set("what", what));
   }
 }
 

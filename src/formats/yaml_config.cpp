@@ -44,7 +44,8 @@ void parse(Item& item) {
 
 int sniff(const Sniff& sniff) {
   const std::string name = text::lower(sniff.name);
-  const bool named = name.ends_with(".yaml") || name.ends_with(".yml") || name == "mlmodel" || name == "hyperparams";
+  const bool named = name.ends_with(".yaml") || name.ends_with(".yml") || name == "mlmodel" || name == "mlproject" ||
+                     name == "hyperparams";
   return named && looks_like_text(as_text(sniff.head)) ? 40 : 0;
 }
 

@@ -86,6 +86,13 @@ std::optional<Loader> convention(const std::string& path) {
 // A class or function that a framework looks for says who loads the file that defines it.
 Loader by_hook(const std::string& who) { return {who, who == "datasets" ? Runs::whole : Runs::served}; }
 
+// Fields that name what a server runs.
+bool serves(std::string_view field) {
+  static constexpr std::array<std::string_view, 6> kFields = {"handler", "modelFile",   "predict",
+                                                              "service", "import_path", "loader_module"};
+  return std::ranges::find(kFields, field.substr(field.rfind('.') + 1)) != kFields.end();
+}
+
 // Functions that give their text to a shell.
 bool by_shell(std::string_view call) {
   return call == "os.system" || call.starts_with("os.popen") || call == "subprocess.getoutput" ||
@@ -131,6 +138,7 @@ class Closure {
       names();
       second_weights();
       vocabularies();
+      added_words();
     }
     for (const auto& [path, artifact] : files_) {
       if (format(artifact) != "python_source") continue;
@@ -170,8 +178,11 @@ class Closure {
   std::optional<Loader> named(const std::string& path, u32 artifact) const {
     if (auto loader = convention(path)) return loader;
     if (const Fact* hook = fact(artifact, "python.hook")) return by_hook(hook->value.string());
-    // <model>/config.pbtxt beside <model>/<version>/model.py
-    if (name_of(path) == "model.py") {
+    // Beside model_index.json it is what custom_pipeline of diffusers asks for.
+    if (name_of(path) == "pipeline.py" && files_.contains(folder_of(path) + "model_index.json"))
+      return Loader{"a pipeline of diffusers", Runs::whole};
+    // <model>/config.pbtxt beside <model>/<version>/model.py, or another name that the configuration gives.
+    if (path.ends_with(".py")) {
       const std::string version = without_slash(folder_of(path));
       const std::string_view number = name_of(version);
       if (!number.empty() && number.find_first_not_of("0123456789") == std::string_view::npos &&
@@ -250,7 +261,6 @@ class Closure {
       const std::string there = place(folder, reference["target"].string());
       if (there.ends_with('/') && folders.size() < 16) folders.push_back(there);
     }
-    const Runs runs = format(artifact) == "requirements" ? Runs::build : Runs::whole;
     for (const json::Value& reference : list->value.array()) {
       const std::string& kind = reference["kind"].string();
       const std::string& target = reference["target"].string();
@@ -264,7 +274,9 @@ class Closure {
       } else {
         continue;
       }
-      if (file.ends_with(".py")) reach(file, {fmt::format("{} of {}", reference["field"].string(), path), runs});
+      const std::string& field = reference["field"].string();
+      const Runs runs = format(artifact) == "requirements" ? Runs::build : serves(field) ? Runs::served : Runs::whole;
+      if (file.ends_with(".py")) reach(file, {fmt::format("{} of {}", field, path), runs});
       if (file.empty() && kind != "import" && missing_ < kMostMissing && normal(folder + target)) {
         ++missing_;
         add("REP002", artifact, list->at, json::Value().set("field", reference["field"]).set("target", target));
@@ -313,7 +325,11 @@ class Closure {
       if (runs == Runs::build && builds(effect["argument"].string())) return std::nullopt;
       return import || runs != Runs::served || effect["shell"].boolean() || by_shell(call);
     }
-    const bool high = (kind == "execute" || kind == "network") && (import || call.starts_with("socket."));
+    // Setup scripts run the file that holds their version. What was fetched or decoded is found by itself (PYC001).
+    if (runs == Runs::build && kind == "execute") return std::nullopt;
+    // A server is sent what it evaluates.
+    const bool sent = runs == Runs::served && (call == "eval" || call == "exec");
+    const bool high = (kind == "execute" || kind == "network") && (import || sent || call.starts_with("socket."));
     return high || runs != Runs::build ? std::optional(high) : std::nullopt;
   }
 
@@ -346,6 +362,25 @@ class Closure {
       if (!fresh && known["tokens"] == mapping->value["tokens"] && known["digest"] != mapping->value["digest"])
         add("REP008", artifact, std::nullopt,
             json::Value().set("name", text::display(path, 120)).set("other", text::display(other->second.first, 120)));
+    }
+  }
+
+  // Words that a configuration adds under numbers which tokenizer.json gives to others.
+  void added_words() {
+    for (const auto& [path, artifact] : files_) {
+      if (name_of(path) == "tokenizer.json") continue;
+      const Fact* added = fact(artifact, "tokenizer.numbers");
+      const auto tokenizer = files_.find(folder_of(path) + "tokenizer.json");
+      if (added == nullptr || tokenizer == files_.end()) continue;
+      const Fact* numbers = fact(tokenizer->second, "tokenizer.numbers");
+      if (numbers == nullptr) continue;
+      const bool other = std::ranges::any_of(added->value.object(), [&](const auto& entry) {
+        const json::Value& known = numbers->value[entry.first];
+        return known.is_string() && known.string() != entry.second.string();
+      });
+      if (other)
+        add("REP008", artifact, std::nullopt,
+            json::Value().set("name", text::display(path, 120)).set("other", text::display(tokenizer->first, 120)));
     }
   }
 

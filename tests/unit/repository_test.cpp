@@ -91,6 +91,7 @@ TEST(Repository, WhatConventionsRun) {
        {"handler.py", "hubconf.py", "setup.py", "conftest.py", "custom_generate/generate.py", "sub/sitecustomize.py"})
     EXPECT_EQ(at(folder({{"config.json", "{}"}, {name, code}}), "REP003"), Paths{name});
   EXPECT_TRUE(at(folder({{"config.json", "{}"}, {"train.py", code}}), "REP003").empty());
+  EXPECT_TRUE(at(folder({{"config.json", "{}"}, {"setup.py", "exec(open('version.py').read())\n"}}), "REP003").empty());
   EXPECT_TRUE(at(folder({{"config.json", "{}"},
                          {"setup.py", "import subprocess\nsubprocess.check_call(['cmake', '--build', d])\n"}}),
                  "REP003")
@@ -129,6 +130,7 @@ TEST(Repository, ServersStartPrograms) {
   EXPECT_EQ(found("os.system('nvidia-smi')"), 0U);
   EXPECT_EQ(found("subprocess.run(d, shell=True)"), 1U);
   EXPECT_EQ(found("subprocess.getoutput(d)"), 1U);
+  EXPECT_EQ(found("eval(d)"), 1U);
 }
 
 TEST(Repository, ModulesThatConfigurationsName) {
@@ -143,6 +145,10 @@ TEST(Repository, ModulesThatConfigurationsName) {
   EXPECT_TRUE(loaded("MAR-INF/MANIFEST.json", R"({"model": {"handler": "own.py:handle"}})", "own.py"));
   EXPECT_TRUE(loaded("pyproject.toml", "[build-system]\nbuild-backend = \"own\"\nbackend-path = [\n  \"tools\",\n]\n",
                      "tools/own.py"));
+  EXPECT_TRUE(loaded("cog.yaml", "predict: \"own.py:Predictor\"\n", "own.py"));
+  EXPECT_TRUE(loaded("bentofile.yaml", "service: \"own.code:svc\"\n", "own/code.py"));
+  EXPECT_TRUE(loaded("model_index.json", R"({"_class_name": "P"})", "pipeline.py"));
+  EXPECT_TRUE(loaded("router_config.json", R"({"types": {"query_0_Own": "own.Own"}})", "own.py"));
   EXPECT_FALSE(loaded("pyproject.toml", "[build-system]\nbuild-backend = \"own\"\n", "tools/own.py"));
   EXPECT_FALSE(loaded("config.yaml", "_target_: torch.nn.Linear\n", "own.py"));
 }
@@ -215,6 +221,18 @@ TEST(Repository, NamesAndSecondWeights) {
             (Paths{"model\xE2\x80\xAEgnp.py"}));
   EXPECT_TRUE(at(folder({{"a.json", "{}"}, {"caf\xC3\xA9.py", "x = 1\n"}}), "REP007").empty());
   EXPECT_EQ(at(folder({{"model.safetensors", "x"}, {"pytorch_model.bin", "x"}}), "REP005"), Paths{"pytorch_model.bin"});
+}
+
+TEST(Repository, WordsThatAConfigurationAdds) {
+  const std::string tokenizer =
+      R"({"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0, "hello": 1, "<x>": 2}}})";
+  const auto found = [&](const std::string& name, const std::string& document) {
+    return at(folder({{"tokenizer.json", tokenizer}, {name, document}}), "REP008");
+  };
+  EXPECT_EQ(found("added_tokens.json", R"({"hello": 0})"), Paths{"added_tokens.json"});
+  EXPECT_EQ(found("tokenizer_config.json", R"({"added_tokens_decoder": {"1": {"content": "goodbye"}}})"),
+            Paths{"tokenizer_config.json"});
+  EXPECT_TRUE(found("added_tokens.json", R"({"hello": 1, "<|im_end|>": 2, "own": 70})").empty());
 }
 
 TEST(Repository, VocabulariesOfOneFolder) {

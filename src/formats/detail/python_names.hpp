@@ -31,7 +31,7 @@ struct Target {
 Target judge_target(std::string_view name);
 
 bool known_library(std::string_view module);
-// Of Python's own library: "json".
+// Of Python's own library, or one that nearly every machine has: "json", "requests".
 bool standard_module(std::string_view module);
 // A pipeline package of diffusers: "stable_diffusion".
 bool diffusers_pipeline(std::string_view module);

@@ -65,6 +65,10 @@ class Judge {
       } else if (among(key, {"activation_function", "tokenizer_class", "module_class", "target", "entry_point",
                              "hidden_act"})) {
         callable(field, key != "target" && key != "entry_point", false);
+      } else if (key == "types" && field.value.is_object()) {  // a router of sentence-transformers
+        callable(field, true, false);
+      } else if (serves_code(key)) {
+        served_code(field);
       } else if (key == "type" || key == "path") {
         module_entry(field);
       } else if (key == "py/reduce" || key == "py/state") {
@@ -108,6 +112,8 @@ class Judge {
                        "prestart", "postCreateCommand", "onCreateCommand", "updateContentCommand", "postStartCommand",
                        "postAttachCommand", "initializeCommand", "run", "shell"});
   }
+  // Of cog.yaml, bentofile.yaml and Ray Serve: "predict.py:Predictor", "service:svc".
+  static bool serves_code(std::string_view key) { return among(key, {"predict", "train", "service", "import_path"}); }
   static bool is_file_key(std::string_view key) {
     return among(key, {"vocab_file",
                        "merges_file",
@@ -197,6 +203,18 @@ class Judge {
       if (unknown_too && (bare_too || path.contains('.')) && !path.empty() &&
           judge_target(path).kind == Target::Kind::unknown)
         references_.add(field.path, path, References::Kind::import, field.at);
+    }
+  }
+
+  void served_code(const Field& field) {
+    const std::string& value = field.value.string();
+    const std::size_t colon = value.find(':');
+    if (colon == std::string::npos || colon == 0) return;
+    const std::string code = value.substr(0, colon);
+    if (code.ends_with(".py") && path_kind(code) == PathKind::plain) {
+      references_.add(field.path, code, References::Kind::file, field.at);
+    } else if (!dotted(code).empty() && dotted(code) == code) {
+      references_.add(field.path, code, References::Kind::import, field.at);
     }
   }
 
@@ -379,6 +397,7 @@ bool is_setting(std::string_view key) {
                      "entry_point",
                      "hidden_act",
                      "type",
+                     "types",
                      "path",
                      "use_safetensors",
                      "revision",
@@ -387,7 +406,7 @@ bool is_setting(std::string_view key) {
                      "extra_pip_packages",
                      "chat_template"}) ||
          key.ends_with("_implementation") || key.ends_with("url") || Judge::is_file_key(key) ||
-         Judge::is_command(key) || Judge::is_origin(key) || Judge::is_informational(key);
+         Judge::is_command(key) || Judge::serves_code(key) || Judge::is_origin(key) || Judge::is_informational(key);
 }
 
 void judge_settings(const Document& document, Item& item, References& references) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <tuple>
 
@@ -144,20 +145,28 @@ class Examiner {
 
   // Info-ZIP's Unicode path: readers that know the field take the member's name from it.
   void other_name(const Entry& entry) {
-    constexpr u64 kFixed = 46;  // of an entry in the directory
+    other_name(entry, entry.at.begin, 46, 30);
+    const Selection& view = entry.view(entry.view(Reader::zipfile).listed ? Reader::zipfile : Reader::miniz);
+    if (view.listed) other_name(entry, view.local, 30, 28);
+  }
+
+  // The bytes of a header before the name, and where it says how long its fields are.
+  void other_name(const Entry& entry, u64 header, u64 fixed, u64 length_at) {
     constexpr u64 kField = 0x7075;
-    const u64 begin = entry.at.begin + kFixed + entry.name.size();
-    std::vector<std::byte> extra(
-        static_cast<std::size_t>(std::min<u64>(entry.at.end > begin ? entry.at.end - begin : 0, UINT16_MAX)));
-    extra.resize(item_.source().read(begin, extra));
+    constexpr std::size_t kPrefix = 5;  // a version and a checksum come first
+    std::array<std::byte, 2> length{};
+    if (item_.source().read(header + length_at, length) != length.size()) return;
+    std::vector<std::byte> extra(std::to_integer<std::size_t>(length[0]) | std::to_integer<std::size_t>(length[1])
+                                                                               << 8);
+    extra.resize(item_.source().read(header + fixed + entry.name.size(), extra));
     const std::string_view bytes = as_text(extra);
     const auto number = [&](std::size_t at) {
       return static_cast<u64>(static_cast<u8>(bytes[at])) | static_cast<u64>(static_cast<u8>(bytes[at + 1])) << 8;
     };
     for (std::size_t at = 0; at + 4 <= bytes.size(); at += 4 + number(at + 2)) {
-      // A version and a checksum come first.
-      if (number(at) != kField || number(at + 2) < 5) continue;
-      const std::string_view name = bytes.substr(at + 4, number(at + 2)).substr(5);
+      const std::string_view field = bytes.substr(at + 4, number(at + 2));
+      if (number(at) != kField || field.size() < kPrefix) continue;
+      const std::string_view name = field.substr(kPrefix);
       check_name(item_, name, entry.at);
       const auto plain = [](std::string_view text) {
         return std::ranges::all_of(text, [](char c) { return static_cast<u8>(c) < 0x80; });

@@ -1,0 +1,29 @@
+#include "formats/detail/active_content.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace steelyard::formats {
+namespace {
+
+std::string_view first_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  const auto found = std::ranges::find_if(words, [&](std::string_view word) { return text.contains(word); });
+  return found == words.end() ? std::string_view() : *found;
+}
+
+}  // namespace
+
+std::string_view acts(std::string_view low) {
+  return first_of(low, {"<script", "javascript:", "onload=", "onerror=", "<foreignobject", "<iframe"});
+}
+
+std::string_view steals(std::string_view low) {
+  const std::string_view what = first_of(low, {"document.cookie", "localstorage", "sessionstorage"});
+  const bool sends =
+      !first_of(low, {"fetch(", "xmlhttprequest", "sendbeacon", "new image", "websocket(", ".src"}).empty();
+  const bool outside = !first_of(low, {"http://", "https://", "ws://", "wss://", "'//", "\"//"}).empty();
+  // A page keeps settings of its own; what it sends is another matter.
+  return sends && outside && what == "document.cookie" ? what : std::string_view();
+}
+
+}  // namespace steelyard::formats
