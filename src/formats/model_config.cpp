@@ -91,13 +91,16 @@ void archive_manifest(Item& item, References& references) {
       DocumentReader{.wanted = [](std::string_view key) { return key == "model"; }}.json(item.source());
   const Field* model = whole.find("model");
   if (model == nullptr) return;
+  static constexpr std::array<std::string_view, 7> kOwn = {"image_classifier", "image_segmenter", "object_detector",
+                                                           "text_classifier",  "text_handler",    "vision_handler",
+                                                           "base_handler"};
   for (const std::string_view key : {"handler", "modelFile"}) {
     const std::string& value = model->value[key].string();
     const std::string file = value.substr(0, value.find(':'));  // file:function
     if (const PathKind kind = path_kind(file); kind != PathKind::plain) {
       item.report().add("CFG007", model->at, json::Value().set("field", key).set("target", text::display(value, 256)));
-    } else if (file.ends_with(".py")) {
-      references.add(key, "../" + file, References::Kind::file, model->at);
+    } else if (!file.empty() && std::ranges::find(kOwn, file) == kOwn.end()) {
+      references.add(key, "../" + file + (file.ends_with(".py") ? "" : ".py"), References::Kind::file, model->at);
     }
   }
 }

@@ -46,9 +46,9 @@ void outputs(Item& item) {
   for (const Field& field : document.fields) {
     std::string page = field.value.string();
     for (const json::Value& line : field.value.array()) page += line.string();
-    if (const std::string_view what = steals(text::lower(page)); !what.empty())
+    if (const std::string_view says = attacks(text::lower(page)); !says.empty())
       item.report().add("CRD005", field.at,
-                        json::Value().set("name", text::display(item.name(), 80)).set("what", what));
+                        json::Value().set("name", text::display(item.name(), 80)).set("says", says));
   }
 }
 

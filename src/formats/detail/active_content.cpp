@@ -17,13 +17,14 @@ std::string_view acts(std::string_view low) {
   return first_of(low, {"<script", "javascript:", "onload=", "onerror=", "<foreignobject", "<iframe"});
 }
 
-std::string_view steals(std::string_view low) {
-  const std::string_view what = first_of(low, {"document.cookie", "localstorage", "sessionstorage"});
+std::string_view attacks(std::string_view low) {
+  if (low.contains("kernel.execute(") && !first_of(low, {"os.system", "subprocess", "__import__", "exec("}).empty())
+    return "runs a program through the notebook's kernel";
   const bool sends =
       !first_of(low, {"fetch(", "xmlhttprequest", "sendbeacon", "new image", "websocket(", ".src"}).empty();
   const bool outside = !first_of(low, {"http://", "https://", "ws://", "wss://", "'//", "\"//"}).empty();
-  // A page keeps settings of its own; what it sends is another matter.
-  return sends && outside && what == "document.cookie" ? what : std::string_view();
+  return sends && outside && low.contains("document.cookie") ? "reads document.cookie and sends it elsewhere"
+                                                             : std::string_view();
 }
 
 }  // namespace steelyard::formats

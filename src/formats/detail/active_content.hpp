@@ -10,7 +10,7 @@ namespace steelyard::formats {
 
 // The first thing that makes a page active: "<script"; "" for none. `low`: its text, in lower case.
 std::string_view acts(std::string_view low);
-// What it takes from the reader and sends: "document.cookie"; "" for none.
-std::string_view steals(std::string_view low);
+// What it does to its reader: "reads document.cookie and sends it elsewhere"; "" for nothing known.
+std::string_view attacks(std::string_view low);
 
 }  // namespace steelyard::formats

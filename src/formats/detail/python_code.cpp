@@ -23,7 +23,8 @@ constexpr int kDeepestSource = 6;  // exec of exec, f-strings in f-strings
 bool builtin(std::string_view name) {
   return among(name, "eval", "exec", "compile", "__import__", "getattr", "setattr", "open", "globals", "locals", "vars",
                "chr", "bytes", "bytearray", "str", "repr", "reversed", "dict", "list", "tuple", "map", "filter",
-               "isinstance", "issubclass", "hasattr", "__builtins__", "execfile", "input", "print", "super", "type");
+               "isinstance", "issubclass", "hasattr", "__builtins__", "execfile", "input", "print", "super", "type",
+               "get_ipython");
 }
 
 class Analyser {

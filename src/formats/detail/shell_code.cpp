@@ -287,7 +287,7 @@ class Judge {
                               !words[at].text.contains('/') && !words[at].text.starts_with('-');
       const bool prefix = among(name, "sudo", "doas", "env", "nohup", "time", "command", "exec", "then", "do", "else",
                                 "if", "while", "!", "$", ">", "%", "ps>", "setsid", "nice", "xargs", "start", "run",
-                                "builtin", "stdbuf", "unbuffer", "{", "timeout", "&");
+                                "builtin", "shell", "stdbuf", "unbuffer", "{", "timeout", "&");
       if (!prefix && !assignment && !(sudo && words[at].text.starts_with('-'))) break;
       if (words[at].text.starts_with("./")) break;
       sudo = sudo || prefix;
