@@ -547,9 +547,13 @@ class Analyser {
   }
 
   PythonCallSite site(Frame& frame, u64 end) const {
-    return {
-        std::move(frame.base), std::move(frame.arguments), std::move(frame.keywords), place({frame.begin, end}), when(),
-        source_.depth};
+    return {std::move(frame.base),
+            std::move(frame.arguments),
+            std::move(frame.keywords),
+            place({frame.begin, end}),
+            when(),
+            source_.depth,
+            functions_.empty() ? std::string() : functions_.front()};
   }
 
   void close(u64 end) {

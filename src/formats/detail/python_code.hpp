@@ -27,6 +27,7 @@ struct PythonCall {
   std::string says;
   std::string argument;                                        // the first constant one, cut
   enum class When { import, main, call } when = When::import;  // main: under if __name__ == "__main__"
+  std::string function;                                        // of the file, in which it stands
   bool shell = false;                                          // a program that a shell starts
   Range at;
 };
