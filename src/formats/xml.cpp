@@ -134,8 +134,9 @@ class Prologue {
 
   // Files beside the document are its own. The document types that everybody names are in catalogues.
   void outside(std::string_view what, std::string_view address, Range at, bool any_file = false) {
-    static constexpr std::array<std::string_view, 5> kKnown = {"w3.org", "dmg.org", "apple.com", "oasis-open.org",
-                                                               "docbook.org"};
+    static constexpr std::array<std::string_view, 8> kKnown = {
+        "w3.org",          "dmg.org", "apple.com", "oasis-open.org", "docbook.org", "docbook.sourceforge.net",
+        "freedesktop.org", "sun.com"};
     const std::string host = host_of(address);
     const bool known = std::ranges::any_of(
         kKnown, [&](std::string_view one) { return host == one || host.ends_with("." + std::string(one)); });

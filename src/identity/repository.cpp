@@ -47,7 +47,7 @@ std::optional<std::string> normal(std::string_view path) {
 // How much of a file its loader runs.
 enum class Runs {
   whole,     // it is imported and its classes are used
-  served,    // the same, by a server: which starts programs for what it is sent
+  served,    // the same, where starting programs is ordinary: servers, tests
   build,     // whoever installs it runs it, to compile an extension
   imported,  // only what acts when the file is imported counts
 };
@@ -69,7 +69,7 @@ std::optional<Loader> convention(const std::string& path) {
       {"hubconf.py", "torch.hub", Runs::whole},
       {"setup.py", "pip", Runs::build},
       {"hatch_build.py", "pip", Runs::build},
-      {"conftest.py", "pytest", Runs::whole},
+      {"conftest.py", "pytest", Runs::served},
       {"sitecustomize.py", "every start of Python", Runs::whole},
       {"usercustomize.py", "every start of Python", Runs::whole},
       {"custom_generate/generate.py", "generate of transformers", Runs::whole},
@@ -111,12 +111,33 @@ bool bare_address(std::string_view text) {
   return number && std::ranges::none_of(kOwn, [&](std::string_view own) { return host.starts_with(own); });
 }
 
-// Objects that may be used later: requests.Session(), boto3.client().
-bool prepares(std::string_view call) {
+// What ordinary packages don't do when they are imported. They ask what their libraries can do, make sessions and
+// sockets, and remove what a test left behind.
+bool acts_alone(std::string_view kind, std::string_view call) {
+  static constexpr std::array<std::string_view, 19> kSends = {"urlopen",
+                                                              "urlretrieve",
+                                                              "get",
+                                                              "post",
+                                                              "put",
+                                                              "patch",
+                                                              "request",
+                                                              "download",
+                                                              "create_connection",
+                                                              "connect",
+                                                              "sendall",
+                                                              "send",
+                                                              "sendto",
+                                                              "open_connection",
+                                                              "download_url_to_file",
+                                                              "FTP",
+                                                              "SMTP",
+                                                              "Telnet",
+                                                              "IMAP4"};
   const std::string_view last = call.substr(call.rfind('.') + 1);
-  static constexpr std::array<std::string_view, 5> kPrepare = {"session", "client", "resource", "gethostname",
-                                                               "create_default_context"};
-  return (!last.empty() && last[0] >= 'A' && last[0] <= 'Z') || std::ranges::find(kPrepare, last) != kPrepare.end();
+  if (kind == "network") return std::ranges::find(kSends, last) != kSends.end();
+  if (kind == "delete") return call == "shutil.rmtree";
+  const bool constant = !last.empty() && last[0] >= 'A' && last[0] <= 'Z' && last != "Popen";
+  return kind == "process" && !constant && !call.contains("Popen().");
 }
 
 // Programs that build an extension.
@@ -336,11 +357,8 @@ class Closure {
     const std::string& when = effect["when"].string();
     const bool import = when == "import";
     if (when == "main" || kind == "files") return std::nullopt;
+    if (runs == Runs::imported) return import && acts_alone(kind, call) ? std::optional(true) : std::nullopt;
     if (kind == "delete") return import ? std::optional(true) : std::nullopt;
-    if (runs == Runs::imported) {
-      const bool acts = kind == "process" || (kind == "network" && !prepares(call));
-      return import && acts ? std::optional(true) : std::nullopt;
-    }
     if (kind == "process") {
       if (runs == Runs::build && builds(argument)) return std::nullopt;
       return import || runs != Runs::served || effect["shell"].boolean() || by_shell(call, argument);
