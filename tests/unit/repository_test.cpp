@@ -167,6 +167,12 @@ TEST(Repository, ModulesThatHideOthers) {
   EXPECT_TRUE(loaded({{"config.json", "{}"}, {"convert.py", kActs}}).empty());
   EXPECT_TRUE(loaded({{"config.json", "{}"},
                       {"__init__.py",
+                       "import os, ssl, socket, subprocess\nssl.OPENSSL_VERSION.startswith('x')\n"
+                       "socket.socket().close()\nos.remove('x')\nsubprocess.STARTUPINFO()\n"}})
+                  .empty())
+      << "as packages do";
+  EXPECT_TRUE(loaded({{"config.json", "{}"},
+                      {"__init__.py",
                        "import requests, subprocess\nsession = requests.Session()\ndef f(x):\n    "
                        "subprocess.run(x)\n"}})
                   .empty())
