@@ -2,10 +2,10 @@
 //
 // Spec: yaml.org/spec/1.1; front matter of model cards, Hydra configurations, MLmodel. Attack resisted:
 // aliases that multiply (an alias of a collection is a token of its own and is never expanded; that of a
-// scalar repeats its text, up to a limit; what they would unfold to is counted), nesting and documents of any size (depth and bytes are
-// bounded), tags that construct Python objects (they are kept for the caller). The first fault sticks.
-// Not thread-safe. Tested, against PyYAML, by
-// tests/oracle/repository_test.py; fuzzed through the formats that use it.
+// scalar repeats its text, up to a limit; what they would unfold to is counted), nesting and documents of any size
+// (depth and bytes are bounded), tags that construct Python objects (they are kept for the caller). The first fault
+// sticks. Not thread-safe. Tested, against PyYAML, by tests/oracle/repository_test.py; fuzzed through the formats that
+// use it.
 #pragma once
 
 #include <memory>
