@@ -135,8 +135,9 @@ void links(std::string_view text, Reporter& report) {
 
 // Commands inside a sentence: in `code`, or the rest of the line from the program on.
 void prose(std::string_view line, std::size_t at, Reporter& report) {
-  static constexpr std::array<std::string_view, 10> kPrograms = {"curl ", "wget ",   "powershell", "pwsh",     "iwr ",
-                                                                 "irm ",  "base64 ", "bash ",      "certutil", "mshta"};
+  static constexpr std::array<std::string_view, 13> kPrograms = {
+      "curl ", "wget ",    "powershell", "pwsh",      "iwr ",       "irm ",   "base64 ",
+      "bash ", "certutil", "mshta",      "python -c", "python3 -c", "node -e"};
   const std::string low = text::lower(line);
   const bool worth = std::ranges::any_of(kPrograms, [&](std::string_view program) { return low.contains(program); }) ||
                      low.contains("pip install") || low.contains("/dev/tcp/");
@@ -200,6 +201,12 @@ void parse(Item& item) {
   if (const auto matter = front_matter(text)) {
     const Document document = DocumentReader{.wanted = wanted}.yaml(item.source(), matter->begin, matter->end);
     claims(document, report, references);
+    if (document.unfolds)
+      report.add("CFG019", Range{matter->begin, matter->end},
+                 json::Value()
+                     .set("name", text::display(item.name(), 80))
+                     .set("count", wire::YamlPull::kLargest)
+                     .set("what", "values"));
     if (!document.fault.empty())
       report.add("CRD001", Range{matter->begin, matter->end}, json::Value().set("fault", document.fault));
     for (const auto& [key, at] : document.duplicates)

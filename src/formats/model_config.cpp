@@ -14,6 +14,7 @@
 #include "base/text.hpp"
 #include "formats/detail/python_names.hpp"
 #include "formats/detail/settings.hpp"
+#include "formats/detail/special_tokens.hpp"
 #include "formats/detail/text_checks.hpp"
 #include "formats/detail/token_mapping.hpp"
 #include "formats/detail/token_programs.hpp"
@@ -62,7 +63,44 @@ void pipeline_components(Item& item, References& references) {
       item.report().add("CFG005", field.at, data().set("says", target.says));
     } else if (target.kind == Target::Kind::unknown && !diffusers_pipeline(library)) {
       item.report().add("CFG006", field.at, data());
-      references.add(field.path, fmt::format("{}.{}", field.key, library), References::Kind::module, field.at);
+      // <component>/<library>.py of the folder, or a module that is found as any other.
+      references.add(field.path, fmt::format("{}.{}", field.key, library), References::Kind::import, field.at);
+      references.add(field.path, library, References::Kind::import, field.at);
+    }
+  }
+}
+
+// Manifests of registries (OCI, Ollama): a store names its files by the digests.
+void digests(const Document& document, Reporter& report) {
+  if (std::ranges::find(document.top, "schemaVersion") == document.top.end()) return;
+  for (const Field& field : document.fields) {
+    if (field.key != "digest") continue;
+    std::string_view digest = field.value.string();
+    if (const std::size_t colon = digest.find(':'); colon != std::string_view::npos) digest.remove_prefix(colon + 1);
+    if (path_kind(digest) != PathKind::plain)
+      report.add("CFG007", field.at,
+                 json::Value()
+                     .set("field", text::display(field.path, 80))
+                     .set("target", text::display(field.value.string(), 256)));
+  }
+}
+
+// MAR-INF/MANIFEST.json of TorchServe: the file of the handler, which is imported, stands beside MAR-INF.
+void archive_manifest(Item& item, References& references) {
+  const Document whole =
+      DocumentReader{.wanted = [](std::string_view key) { return key == "model"; }}.json(item.source());
+  const Field* model = whole.find("model");
+  if (model == nullptr) return;
+  static constexpr std::array<std::string_view, 7> kOwn = {"image_classifier", "image_segmenter", "object_detector",
+                                                           "text_classifier",  "text_handler",    "vision_handler",
+                                                           "base_handler"};
+  for (const std::string_view key : {"handler", "modelFile"}) {
+    const std::string& value = model->value[key].string();
+    const std::string file = value.substr(0, value.find(':'));  // file:function
+    if (const PathKind kind = path_kind(file); kind != PathKind::plain) {
+      item.report().add("CFG007", model->at, json::Value().set("field", key).set("target", text::display(value, 256)));
+    } else if (!file.empty() && std::ranges::find(kOwn, file) == kOwn.end()) {
+      references.add(key, "../" + file + (file.ends_with(".py") ? "" : ".py"), References::Kind::file, model->at);
     }
   }
 }
@@ -91,15 +129,20 @@ void parse(Item& item) {
   Coverage& coverage = item.coverage();
   const std::string name = text::display(item.name(), 80);
   const DocumentReader reader{
-      .wanted = [](std::string_view key) { return is_setting(key) || is_fact(key); },
+      .wanted = [](std::string_view key) { return is_setting(key) || is_fact(key) || key == "digest"; },
       .text = [&](std::string_view, std::string_view text, Range at) { check_text(text, at.begin, name, report); }};
   const Document document = reader.json(item.source());
   References references;
   judge_settings(document, item, references);
-  if (document.find("_class_name") != nullptr && document.find("_diffusers_version") != nullptr)
+  const std::string low = text::lower(item.name());
+  if (document.find("_class_name") != nullptr &&
+      (document.find("_diffusers_version") != nullptr || low == "model_index.json"))
     pipeline_components(item, references);
+  digests(document, report);
+  if (low == "manifest.json") archive_manifest(item, references);
   facts(document, report);
-  if (text::lower(item.name()) == "vocab.json") vocabulary(item);
+  special_tokens(item);
+  if (low == "vocab.json") vocabulary(item);
   references.report(report);
   coverage.examined = document.fault.empty() ? item.size() : std::min(document.read, item.size());
   if (!document.fault.empty()) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "formats/detail/active_content.hpp"
 #include "formats/detail/document.hpp"
 #include "formats/detail/report_code.hpp"
 #include "formats/detail/text_checks.hpp"
@@ -36,6 +37,21 @@ void split(std::string_view source, std::string& python, std::string& shell) {
   }
 }
 
+// Outputs that were stored as pages or programs of a browser. Plots are such, too, and large: what is not kept of
+// them is no gap.
+void outputs(Item& item) {
+  const Document document = DocumentReader{.wanted = [](std::string_view key) {
+                              return key == "text/html" || key == "application/javascript" || key == "image/svg+xml";
+                            }}.json(item.source());
+  for (const Field& field : document.fields) {
+    std::string page = field.value.string();
+    for (const json::Value& line : field.value.array()) page += line.string();
+    if (const std::string_view says = attacks(text::lower(page)); !says.empty())
+      item.report().add("CRD005", field.at,
+                        json::Value().set("name", text::display(item.name(), 80)).set("says", says));
+  }
+}
+
 void parse(Item& item) {
   Reporter& report = item.report();
   Coverage& coverage = item.coverage();
@@ -62,6 +78,7 @@ void parse(Item& item) {
       shell_alarms.push_back(std::move(alarm));
     }
   }
+  outputs(item);
   report_code(all, report);
   report_code(shell_alarms, 0, report);
   coverage.examined = document.fault.empty() ? item.size() : std::min(document.read, item.size());

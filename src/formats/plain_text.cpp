@@ -9,6 +9,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "formats/detail/active_content.hpp"
 #include "formats/detail/text_checks.hpp"
 #include "formats/detail/token_mapping.hpp"
 #include "formats/format.hpp"
@@ -47,13 +48,12 @@ void vocabulary(Item& item) {
 void active_content(Item& item) {
   constexpr u64 kLargest = u64{8} << 20;
   const std::string low = text::lower(read_text(item.source(), kLargest));
-  for (const std::string_view what : {"<script", "javascript:", "onload=", "onerror=", "<foreignobject", "<iframe"}) {
-    const std::size_t at = low.find(what);
-    if (at == std::string::npos) continue;
-    item.report().add("CRD004", Range{at, at + what.size()},
-                      json::Value().set("name", text::display(item.name(), 80)).set("what", what));
-    return;
-  }
+  const std::string name = text::display(item.name(), 80);
+  if (const std::string_view what = acts(low); !what.empty())
+    item.report().add("CRD004", Range{low.find(what), low.find(what) + what.size()},
+                      json::Value().set("name", name).set("what", what));
+  if (const std::string_view says = attacks(low); !says.empty())
+    item.report().add("CRD005", std::nullopt, json::Value().set("name", name).set("says", says));
 }
 
 void parse(Item& item) {

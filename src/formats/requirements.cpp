@@ -52,6 +52,53 @@ void sources(Item& item, std::string_view text) {
   }
 }
 
+// The texts between quotes.
+std::vector<std::string_view> quoted(std::string_view line) {
+  std::vector<std::string_view> out;
+  for (std::size_t at = line.find_first_of("\"'"); at != std::string_view::npos && out.size() < 16;) {
+    const std::size_t end = line.find(line[at], at + 1);
+    if (end == std::string_view::npos) break;
+    out.push_back(line.substr(at + 1, end - at - 1));
+    at = line.find_first_of("\"'", end + 1);
+  }
+  return out;
+}
+
+// PEP 517: with a backend-path, pip imports the backend from the project itself.
+void build_system(Item& item, std::string_view text) {
+  std::string backend;
+  std::vector<std::string> paths;
+  Range at;
+  bool section = false;
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string_view line = text.substr(begin, end - begin);
+    if (line.starts_with('[')) section = line.starts_with("[build-system]");
+    if (section && line.starts_with("backend-path")) {
+      // An array may go on over lines.
+      end = std::min(text.find(']', begin), text.size());
+      for (const std::string_view path : quoted(text.substr(begin, end - begin))) paths.emplace_back(path);
+    } else if (section && line.starts_with("build-backend")) {
+      const auto names = quoted(line);
+      if (!names.empty()) backend = names[0].substr(0, names[0].find(':'));
+      at = {begin, end};
+    }
+    begin = end + 1;
+  }
+  if (backend.empty() || paths.empty()) return;
+  References references;
+  for (const std::string& path : paths) {
+    if (path_kind(path) == PathKind::plain) {
+      references.add("backend-path", path, References::Kind::file, at);
+    } else {
+      item.report().add("CFG007", at,
+                        json::Value().set("field", "backend-path").set("target", text::display(path, 80)));
+    }
+  }
+  references.add("build-backend", backend, References::Kind::import, at);
+  references.report(item.report());
+}
+
 bool project_file(std::string_view name) {
   return name == "pyproject.toml" || name == "pipfile" || name == "setup.cfg" || name == "pip.conf" ||
          name == "pip.ini" || name == "uv.toml";
@@ -65,7 +112,11 @@ void parse(Item& item) {
   if (coverage.examined < item.size())
     coverage.gaps.push_back({{coverage.examined, item.size()}, "more of it than is read as packages"});
   const std::string text = read_text(item.source(), kLargest);
-  if (project_file(text::lower(item.name()))) return sources(item, text);
+  if (project_file(text::lower(item.name()))) {
+    sources(item, text);
+    if (text::lower(item.name()) == "pyproject.toml") build_system(item, text);
+    return;
+  }
   References references;
   u64 loose = 0;
   for (std::size_t at = 0; at < text.size();) {

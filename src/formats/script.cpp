@@ -33,10 +33,10 @@ void parse(Item& item) {
 int sniff(const Sniff& sniff) {
   const std::string name = text::lower(sniff.name);
   const std::string_view head = as_text(sniff.head);
-  static constexpr std::array<std::string_view, 11> kEndings = {".sh",  ".bash", ".zsh", ".command",    ".bat", ".cmd",
-                                                                ".ps1", ".psm1", ".mk",  ".dockerfile", ".fish"};
-  static constexpr std::array<std::string_view, 6> kNames = {"dockerfile",  "containerfile", "makefile",
-                                                             "gnumakefile", "justfile",      "procfile"};
+  static constexpr std::array<std::string_view, 12> kEndings = {
+      ".sh", ".bash", ".zsh", ".command", ".bat", ".cmd", ".ps1", ".psm1", ".mk", ".dockerfile", ".fish", ".cmake"};
+  static constexpr std::array<std::string_view, 7> kNames = {
+      "dockerfile", "containerfile", "makefile", "gnumakefile", "justfile", "procfile", "cmakelists.txt"};
   const bool named = std::ranges::any_of(kEndings, [&](std::string_view e) { return name.ends_with(e); }) ||
                      std::ranges::find(kNames, name) != kNames.end() || name.starts_with("dockerfile.");
   const bool shebang = head.starts_with("#!") && !head.substr(0, head.find('\n')).contains("python");

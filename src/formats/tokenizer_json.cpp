@@ -11,6 +11,7 @@
 
 #include "base/text.hpp"
 #include "formats/detail/document.hpp"
+#include "formats/detail/special_tokens.hpp"
 #include "formats/detail/text_checks.hpp"
 #include "formats/detail/token_mapping.hpp"
 #include "formats/detail/token_programs.hpp"
@@ -41,6 +42,7 @@ class Tokenizer {
       return false;
     });
     std::ranges::sort(ids_);
+    moved_words();
     walk([&](wire::JsonPull& pull, std::string_view key, Token token) {
       if (key == "model" && token == Token::object) return model(pull, true), true;
       return false;
@@ -114,6 +116,8 @@ class Tokenizer {
         left_out_ = true;
         continue;
       }
+      judge_special_token({}, content, at, report_);
+      numbers_.add(*id, content);
       const auto [other, fresh] = added_.emplace(*id, content);
       if (!fresh && other->second != content) contradiction(*id, other->second, content, at);
     }
@@ -175,6 +179,7 @@ class Tokenizer {
   void entry(const std::string& token, u64 id, Range at) {
     if (const auto known = added_.find(id); known != added_.end() && known->second != text::prefix(token, 1024))
       contradiction(id, known->second, token, at);
+    if (id < TokenNumbers::kFirst) numbers_.add(id, token);
     mapping_.add(id, token);
     if (id >= kMostTokens || ids_.size() >= kMostTokens) {
       left_out_ = true;
@@ -191,6 +196,17 @@ class Tokenizer {
   std::optional<u32> id_of(std::string_view token) const {
     const auto found = std::ranges::lower_bound(ids_, token_digest(token), {}, &std::pair<u64, u32>::first);
     return found != ids_.end() && found->first == token_digest(token) ? std::optional(found->second) : std::nullopt;
+  }
+
+  // Words that the vocabulary has, added under the number of another one: some readers take the one, some the
+  // other.
+  void moved_words() {
+    for (const auto& [id, content] : added_) {
+      const auto known = id_of(content);
+      if (!known || *known == id || id >= used_.size() || !used_[id] || content.size() >= 1024) continue;
+      report_.add("TOK010", std::nullopt,
+                  json::Value().set("token", text::display(content, 60)).set("id", id).set("other", u64{*known}));
+    }
   }
 
   // Trainers number tokens in the order of their merges: of 14 vocabularies that llama.cpp ships, 13 have
@@ -229,6 +245,7 @@ class Tokenizer {
     if (!added_.empty()) report_.fact("tokenizer.added", u64{added_.size()}, std::nullopt, Assurance::verified);
     if (merges_ > 0) report_.fact("tokenizer.merges", merges_, std::nullopt, Assurance::verified);
     mapping_.report(report_);
+    numbers_.report(report_);
     constexpr u64 kEnough = 1000;
     constexpr u64 kFew = 64;
     if (merges_ >= kEnough && descents_ > 0 && descents_ <= kFew) {
@@ -252,6 +269,7 @@ class Tokenizer {
   u64 merges_ = 0;
   u64 descents_ = 0;
   TokenMapping mapping_;
+  TokenNumbers numbers_;
   bool left_out_ = false;
 };
 

@@ -25,6 +25,9 @@ void parse(Item& item) {
   References references;
   judge_settings(document, item, references);
   references.report(report);
+  if (document.unfolds)
+    report.add("CFG019", std::nullopt,
+               json::Value().set("name", name).set("count", wire::YamlPull::kLargest).set("what", "values"));
   const bool large = item.size() > wire::YamlPull::kLargest;
   coverage.examined = std::min({item.size(), wire::YamlPull::kLargest, broken.value_or(UINT64_MAX)});
   if (!document.fault.empty() || broken) {
@@ -41,7 +44,8 @@ void parse(Item& item) {
 
 int sniff(const Sniff& sniff) {
   const std::string name = text::lower(sniff.name);
-  const bool named = name.ends_with(".yaml") || name.ends_with(".yml") || name == "mlmodel" || name == "hyperparams";
+  const bool named = name.ends_with(".yaml") || name.ends_with(".yml") || name == "mlmodel" || name == "mlproject" ||
+                     name == "hyperparams";
   return named && looks_like_text(as_text(sniff.head)) ? 40 : 0;
 }
 

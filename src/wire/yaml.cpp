@@ -81,9 +81,12 @@ struct YamlPull::State {
   struct Open {
     bool mapping;
     bool key_next;
+    std::string anchor;
+    u64 values = 1;  // inside it, aliases unfolded
   };
   std::vector<Open> open;
-  std::optional<Token> queued;  // a collection where a key should be: "?" comes first
+  std::map<std::string, u64> sizes;  // of collections, by anchor
+  std::optional<Token> queued;       // a collection where a key should be: "?" comes first
   std::map<std::string, std::string> anchors;
 };
 
@@ -97,6 +100,13 @@ YamlPull::~YamlPull() = default;
 YamlPull::Token YamlPull::refuse(std::string why) {
   if (fault_.empty()) fault_ = std::move(why);
   return Token::fault;
+}
+
+void YamlPull::count(u64 values) {
+  unfolds_ = unfolds_ || values > kLargest;
+  if (state_->open.empty()) return;
+  u64& sum = state_->open.back().values;
+  sum = std::min(sum + values, kLargest + 1);
 }
 
 // A value ends the pair that its key began.
@@ -127,7 +137,8 @@ YamlPull::Token YamlPull::next() {
       const Token kind = mapping ? Token::object : Token::array;
       const bool as_key = scalar_or_key(Token::text) == Token::key;
       if (state_->open.size() >= kDeepest) return refuse(fmt::format("nested deeper than {} levels", kDeepest));
-      state_->open.push_back({mapping, true});
+      state_->open.push_back(
+          {mapping, true, anchor != nullptr ? reinterpret_cast<const char*>(anchor) : std::string(), 1});
       if (!as_key) return kind;
       content_ = "?";
       state_->queued = kind;
@@ -144,11 +155,16 @@ YamlPull::Token YamlPull::next() {
         tag_ = foreign_tag(event.data.sequence_start.tag);
         return collection(false, event.data.sequence_start.anchor);
       case YAML_MAPPING_END_EVENT:
-      case YAML_SEQUENCE_END_EVENT:
+      case YAML_SEQUENCE_END_EVENT: {
+        const State::Open closed = std::move(state_->open.back());
         state_->open.pop_back();
+        if (!closed.anchor.empty() && state_->sizes.size() < kMostAnchors) state_->sizes[closed.anchor] = closed.values;
+        count(closed.values);
         return event.type == YAML_MAPPING_END_EVENT ? Token::end_object : Token::end_array;
+      }
       case YAML_SCALAR_EVENT: {
         const auto& scalar = event.data.scalar;
+        count(1);
         content_.assign(reinterpret_cast<const char*>(scalar.value), scalar.length);
         tag_ = foreign_tag(scalar.tag);
         plain_ = scalar.style == YAML_PLAIN_SCALAR_STYLE && scalar.tag == nullptr;
@@ -159,6 +175,9 @@ YamlPull::Token YamlPull::next() {
       }
       case YAML_ALIAS_EVENT: {
         content_ = reinterpret_cast<const char*>(event.data.alias.anchor);
+        const bool within = std::ranges::find(state_->open, content_, &State::Open::anchor) != state_->open.end();
+        const auto size = state_->sizes.find(content_);
+        count(within ? kLargest + 1 : size == state_->sizes.end() ? 1 : size->second);
         const auto known = state_->anchors.find(content_);
         if (known == state_->anchors.end()) return scalar_or_key(Token::alias);
         content_ = known->second;

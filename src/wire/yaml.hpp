@@ -2,10 +2,10 @@
 //
 // Spec: yaml.org/spec/1.1; front matter of model cards, Hydra configurations, MLmodel. Attack resisted:
 // aliases that multiply (an alias of a collection is a token of its own and is never expanded; that of a
-// scalar repeats its text, up to a limit), nesting and documents of any size (depth and bytes are
-// bounded), tags that construct Python objects (they are kept for the caller). The first fault sticks.
-// Not thread-safe. Tested, against PyYAML, by
-// tests/oracle/repository_test.py; fuzzed through the formats that use it.
+// scalar repeats its text, up to a limit; what they would unfold to is counted), nesting and documents of any size
+// (depth and bytes are bounded), tags that construct Python objects (they are kept for the caller). The first fault
+// sticks. Not thread-safe. Tested, against PyYAML, by tests/oracle/repository_test.py; fuzzed through the formats that
+// use it.
 #pragma once
 
 #include <memory>
@@ -37,6 +37,8 @@ class YamlPull {
   // Where the token begins in the source.
   u64 offset() const { return begin_; }
   const std::string& fault() const { return fault_; }
+  // Whether what was read so far stands for more values than the largest document could spell out.
+  bool unfolds() const { return unfolds_; }
 
   static constexpr u64 kLargest = u64{4} << 20;
   static constexpr std::size_t kDeepest = 64;
@@ -45,6 +47,7 @@ class YamlPull {
  private:
   struct State;
   Token refuse(std::string why);
+  void count(u64 values);
   Token scalar_or_key(Token otherwise);
 
   std::unique_ptr<State> state_;
@@ -52,6 +55,7 @@ class YamlPull {
   std::string tag_;
   std::string fault_;
   bool plain_ = false;
+  bool unfolds_ = false;
   u64 begin_;
 };
 

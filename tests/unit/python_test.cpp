@@ -60,6 +60,17 @@ TEST(Python, WhenItRuns) {
   EXPECT_EQ(first_call("import os\nasync def f():\n  if 1:\n    pass\n  os.system('x')\n"), "os.system@call");
 }
 
+TEST(Python, FunctionsThatAreCalledOnImport) {
+  EXPECT_EQ(first_call("import os\ndef f():\n    os.system('x')\nf()\n"), "os.system@import");
+  EXPECT_EQ(first_call("import os\ndef f():\n    os.system('x')\ndef g():\n    f()\nx = g()\n"), "os.system@import");
+  EXPECT_EQ(first_call("import os, threading\ndef f():\n    os.system('x')\nthreading.Thread(target=f).start()\n"),
+            "os.system@import");
+  EXPECT_EQ(first_call("import os\ndef f():\n    os.system('x')\ndef g():\n    f()\n"), "os.system@call");
+  EXPECT_EQ(first_call("import os\ndef f():\n    os.system('x')\nif __name__ == '__main__':\n    f()\n"),
+            "os.system@call");
+  EXPECT_EQ(first_call("import os\ndef f():\n    f()\n    os.system('x')\n"), "os.system@call");
+}
+
 TEST(Python, NamesThatOnlyLookAlike) {
   for (const std::string_view code :
        {"model.eval()\n", "requests = []\nrequests.append(1)\nfor r in requests: r.post()\n",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "formats/detail/pattern_cost.hpp"
 #include "formats/detail/token_programs.hpp"
 #include "formats/format.hpp"
 
@@ -85,6 +86,19 @@ TEST(Tokenizer, Patterns) {
     EXPECT_FALSE(explosive_pattern(pattern)) << pattern;
   for (const std::string_view pattern : {"(a+)+$", "(a*)*", "((a+)b?)+", "(?:x+y*)*z", "(.*a){10,}", "([a-z]+)*!"})
     EXPECT_TRUE(explosive_pattern(pattern)) << pattern;
+}
+
+TEST(Tokenizer, CatastrophicPatterns) {
+  for (const std::string_view pattern :
+       {"(a+)+$", "(a+)+$|b", "((x*)*)*y", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*a){10,}b", "([a-z]+)*!", "(a|a)*b",
+        "(?:\\w+\\s?)+$", "(?i:[a-z]+)+(?=!)", "(\\p{L}+)+\\d", "((a+)b?)+c", "(?<w>a+)+\\b", "(?:(?:a+))+(?:x|y)?z"})
+    EXPECT_TRUE(catastrophic(pattern)) << pattern;
+  for (const std::string_view pattern :
+       {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "
+        "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+        "(a+)+", "(a*)*b?", "(?:\\d+,)*\\d+$", "(?>a+)+$", "(?:a++)+$", "(\\d{3})+(?=\\D|$)", "(a+)+a", "(ab+)*c",
+        "(?:[^\\s]+\\s)+x", "((", "[", "(?", "\\p{", "a{2,", "(a|b)+c", ""})
+    EXPECT_FALSE(catastrophic(pattern)) << pattern;
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ class JsonSide {
   }
   const std::string& content() const { return pull_.content(); }
   std::string tag() const { return {}; }
+  bool unfolds() const { return false; }
   u64 begin() const { return pull_.offset(); }
   u64 end() const { return in_.offset(); }
   std::string fault() const { return in_.fault() ? to_string(*in_.fault()) : std::string(); }
@@ -100,6 +101,7 @@ class YamlSide {
   }
   const std::string& content() const { return pull_.content(); }
   std::string tag() const { return pull_.tag(); }
+  bool unfolds() const { return pull_.unfolds(); }
   u64 begin() const { return pull_.offset(); }
   u64 end() const { return pull_.offset(); }
   std::string fault() const { return pull_.fault(); }
@@ -133,6 +135,7 @@ class Walk {
         out_.tags.emplace_back(tag, Range{side.begin(), side.end()});
       step(kind, side);
     }
+    out_.unfolds = side.unfolds();
     return std::move(out_);
   }
 

@@ -27,6 +27,7 @@ struct Document {
   std::vector<std::string> top;                           // the first keys of the outermost object
   std::vector<std::pair<std::string, Range>> duplicates;  // keys that stand twice in one object
   std::vector<std::pair<std::string, Range>> tags;        // of YAML: those beyond the core schema
+  bool unfolds = false;                                   // of YAML: aliases multiply beyond any use
   bool object = false;                                    // the outermost value is an object
   std::string fault;                                      // not empty: why it could not be read to its end
   u64 read = 0;                                           // bytes up to there

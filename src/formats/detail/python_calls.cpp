@@ -266,7 +266,7 @@ void PythonCalls::effects(const std::string& path, const PythonCallSite& frame, 
         alarm("PYC003", path, "loads a library that it fetched or decoded", at);
       file(target_of(arguments[0]), at);
     }
-  } else if (effect->id != "files") {
+  } else if (!among(effect->id, "files", "delete")) {
     return;
   }
   record(path, *effect, frame, at);
@@ -300,6 +300,8 @@ void PythonCalls::process(const std::string& path, const Effect& effect, const P
     if (harmless_command(command)) return;
   }
   record(path, effect, frame, at, command);
+  const Value* shell = keyword_of(frame, "shell");
+  if (shell != nullptr && shell->name == "True" && !out_.calls.empty()) out_.calls.back().shell = true;
 }
 
 void PythonCalls::handed_on(const std::string& path, const PythonCallSite& frame, Range at) {
@@ -332,10 +334,28 @@ void PythonCalls::record(const std::string& path, const Effect& effect, const Py
   for (const Value& value : frame.arguments) {
     if (argument.empty() && value.text) argument = text::prefix(text::display(*value.text), 120);
   }
-  out_.calls.push_back({text::prefix(text::display(path), 120), effect.id, effect.says, argument, frame.when, at});
+  out_.calls.push_back({text::prefix(text::display(path), 120), effect.id, effect.says, argument, frame.when,
+                        frame.function, false, at});
+}
+
+void PythonCalls::called_on_import() {
+  std::set<std::string> reached;
+  std::vector<std::string> open = {""};
+  while (!open.empty()) {
+    const auto callees = callees_.find(open.back());
+    open.pop_back();
+    if (callees == callees_.end()) continue;
+    for (const std::string& name : callees->second) {
+      if (reached.insert(name).second) open.push_back(name);
+    }
+  }
+  for (PythonCall& call : out_.calls) {
+    if (call.when == PythonCall::When::call && reached.contains(call.function)) call.when = PythonCall::When::import;
+  }
 }
 
 void PythonCalls::finish() {
+  called_on_import();
   if (sockets_ && takes_over_) alarm("PYC007", "os.dup2", "gives a shell to a connection", taken_at_);
 }
 
@@ -378,6 +398,18 @@ PythonValue PythonCalls::called(const PythonCallSite& frame) {
   const Range at = frame.at;
   const std::string path = canonical_name(frame.base.path);
   const auto& arguments = frame.arguments;
+  constexpr std::size_t kMostEdges = 20'000;
+  const auto calls = [&](const Value& value) {
+    if (!value.path.empty() || value.name.empty() || frame.when == PythonCall::When::main || edges_ >= kMostEdges)
+      return;
+    if (callees_[frame.when == PythonCall::When::import ? "" : frame.function].insert(value.name).second) ++edges_;
+  };
+  calls(frame.base);
+  // Given to somebody who calls it at once, or later.
+  if (among(path, "threading.Thread", "threading.Timer", "multiprocessing.Process", "atexit.register")) {
+    for (const Value& value : arguments) calls(value);
+    for (const auto& [name, value] : frame.keywords) calls(value);
+  }
   Value result;
   if (!path.empty() && path.size() < 512) result.path = path + "()";
   result.marks = frame.base.marks;

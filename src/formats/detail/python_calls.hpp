@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -24,7 +25,8 @@ struct PythonCallSite {
   std::vector<std::pair<std::string, PythonValue>> keywords;
   Range at;
   PythonCall::When when = PythonCall::When::import;
-  int depth = 0;  // of nested code
+  int depth = 0;         // of nested code
+  std::string function;  // of the file, in which it stands
 };
 
 class PythonCalls {
@@ -58,6 +60,8 @@ class PythonCalls {
   void effects(const std::string& path, const PythonCallSite& frame, Value& result, Range at);
   void process(const std::string& path, const Effect& effect, const PythonCallSite& frame, u32 marks, Range at);
   void file(const std::string& name, Range at);
+  // Functions of the file that are run when it is imported: what they do is done then.
+  void called_on_import();
   void record(const std::string& path, const Effect& effect, const PythonCallSite& frame, Range at,
               std::string_view command = {});
 
@@ -68,6 +72,8 @@ class PythonCalls {
   Range taken_at_;
   std::set<std::string> dropped_;  // files that were written from fetched or decoded bytes
   std::size_t computed_ = 0;
+  std::map<std::string, std::set<std::string>> callees_;  // by function; of none: what importing calls
+  std::size_t edges_ = 0;
 };
 
 }  // namespace steelyard::formats

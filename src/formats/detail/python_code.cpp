@@ -23,7 +23,8 @@ constexpr int kDeepestSource = 6;  // exec of exec, f-strings in f-strings
 bool builtin(std::string_view name) {
   return among(name, "eval", "exec", "compile", "__import__", "getattr", "setattr", "open", "globals", "locals", "vars",
                "chr", "bytes", "bytearray", "str", "repr", "reversed", "dict", "list", "tuple", "map", "filter",
-               "isinstance", "issubclass", "hasattr", "__builtins__", "execfile", "input", "print", "super", "type");
+               "isinstance", "issubclass", "hasattr", "__builtins__", "execfile", "input", "print", "super", "type",
+               "get_ipython");
 }
 
 class Analyser {
@@ -166,7 +167,15 @@ class Analyser {
     advance();
     const std::string name = token_.kind == Kind::name ? token_.text : std::string();
     if (!line_ends()) advance();
-    if (!op(":")) expression(true);  // parameters with their defaults, or bases
+    Value bases;  // or parameters with their defaults
+    if (!op(":")) bases = expression(true);
+    if (out_.framework.empty() && std::ranges::find(blocks_, Block::function) == blocks_.end()) {
+      out_.framework = framework_of_name(name);
+      if (!function && out_.framework.empty()) out_.framework = framework_of_base(bases.path);
+      for (const Value& base : bases.items()) {
+        if (!function && out_.framework.empty()) out_.framework = framework_of_base(base.path);
+      }
+    }
     if (function) functions_.push_back(name);
     block(function ? Block::function : Block::other);
   }
@@ -538,9 +547,13 @@ class Analyser {
   }
 
   PythonCallSite site(Frame& frame, u64 end) const {
-    return {
-        std::move(frame.base), std::move(frame.arguments), std::move(frame.keywords), place({frame.begin, end}), when(),
-        source_.depth};
+    return {std::move(frame.base),
+            std::move(frame.arguments),
+            std::move(frame.keywords),
+            place({frame.begin, end}),
+            when(),
+            source_.depth,
+            functions_.empty() ? std::string() : functions_.front()};
   }
 
   void close(u64 end) {

@@ -27,6 +27,8 @@ struct PythonCall {
   std::string says;
   std::string argument;                                        // the first constant one, cut
   enum class When { import, main, call } when = When::import;  // main: under if __name__ == "__main__"
+  std::string function;                                        // of the file, in which it stands
+  bool shell = false;                                          // a program that a shell starts
   Range at;
 };
 
@@ -49,6 +51,7 @@ struct PythonReport {
   std::vector<PythonImport> imports;
   std::vector<PythonAlarm> alarms;
   std::vector<std::pair<std::string, Range>> files;  // Python files and libraries that it runs or loads
+  std::string framework;                             // that looks for a class or function which it defines
   std::string fault;                                 // why the rest could not be read
   u64 read = 0;
   bool cut = false;

@@ -39,6 +39,13 @@ struct Table {
   Names system;
   Names known;
   Names pipelines;
+  Names standard;
+  struct Hook {
+    std::string who;
+    Names names;
+    Patterns bases;
+  };
+  std::vector<Hook> hooks;
 };
 
 // A broken table is a bug of this build: every test that touches it fails.
@@ -63,8 +70,16 @@ Table load() {
     table.system = names("system");
     table.known = names("known");
     table.pipelines = names("pipelines");
+    table.standard = names("standard");
     for (std::string& name : modules->texts("harmless")) table.harmless.add(std::move(name));
     modules->finish();
+  }
+  for (toml::Table& hook : root.tables("hook")) {
+    auto& [who, names, bases] = table.hooks.emplace_back();
+    who = hook.required_text("who");
+    for (std::string& name : hook.texts("names")) names.insert(std::move(name));
+    for (std::string& base : hook.texts("bases")) bases.add(std::move(base));
+    hook.finish();
   }
   root.finish();
   if (const auto checked = (*document)->check(); !checked) throw std::logic_error(checked.error().message);
@@ -100,6 +115,18 @@ Target judge_target(std::string_view name) {
 }
 
 bool known_library(std::string_view module) { return table().known.contains(first_part(module)); }
+
+bool standard_module(std::string_view module) { return table().standard.contains(module); }
+
+std::string_view framework_of_name(std::string_view defined) {
+  const auto hook = std::ranges::find_if(table().hooks, [&](const auto& h) { return h.names.contains(defined); });
+  return hook == table().hooks.end() ? std::string_view() : hook->who;
+}
+
+std::string_view framework_of_base(std::string_view base) {
+  const auto hook = std::ranges::find_if(table().hooks, [&](const auto& h) { return h.bases.match(base); });
+  return hook == table().hooks.end() ? std::string_view() : hook->who;
+}
 
 bool diffusers_pipeline(std::string_view module) { return table().pipelines.contains(module); }
 

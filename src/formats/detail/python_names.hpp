@@ -31,7 +31,12 @@ struct Target {
 Target judge_target(std::string_view name);
 
 bool known_library(std::string_view module);
+// Of Python's own library, or one that nearly every machine has: "json", "requests".
+bool standard_module(std::string_view module);
 // A pipeline package of diffusers: "stable_diffusion".
 bool diffusers_pipeline(std::string_view module);
+// The framework that loads a file which defines such a class or function, or a class with such a base; or "".
+std::string_view framework_of_name(std::string_view defined);
+std::string_view framework_of_base(std::string_view base);
 
 }  // namespace steelyard::formats

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMostReferences = 512;
 constexpr std::size_t kMostTarget = 512;
-constexpr std::array<std::string_view, 5> kNames = {"file", "module", "repository", "url", "package"};
+constexpr std::array<std::string_view, 6> kNames = {"file", "module", "repository", "url", "package", "import"};
 
 bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 

@@ -25,7 +25,8 @@ bool commit_name(std::string_view text);
 
 class References {
  public:
-  enum class Kind { file, module, repository, url, package };
+  // An import is a dotted name that may be a module of the folder, or of something that is installed.
+  enum class Kind { file, module, repository, url, package, import };
 
   // `pinned`: a whole commit or an exact version is named.
   void add(std::string_view field, std::string_view target, Kind kind, Range at, bool pinned = false);

@@ -36,6 +36,7 @@ void report_code(const PythonReport& found, Reporter& report) {
                             .set("when", to_string(call.when))
                             .set("says", call.says);
     if (!call.argument.empty()) entry.set("argument", call.argument);
+    if (call.shell) entry.set("shell", true);
     if (std::ranges::find(effects.array(), entry) == effects.array().end() && effects.array().size() < kMostEffects)
       effects.push(std::move(entry));
     if (call.when == PythonCall::When::import &&
@@ -44,6 +45,7 @@ void report_code(const PythonReport& found, Reporter& report) {
   }
   if (!effects.array().empty())
     report.fact("python.effects", std::move(effects), found.calls.front().at, Assurance::verified);
+  if (!found.framework.empty()) report.fact("python.hook", found.framework, std::nullopt, Assurance::verified);
   json::Value imports = json::Array{};
   for (const PythonImport& import : found.imports) {
     if (imports.array().size() < kMostImports) imports.push(text::display(import.module, 200));

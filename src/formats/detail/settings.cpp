@@ -30,6 +30,16 @@ void texts_in(const json::Value& value, std::vector<std::string_view>& out) {
   for (const auto& [key, item] : value.object()) texts_in(item, out);
 }
 
+// "torch.nn.GELU", "package.module:function"; "" for what is no such name.
+std::string dotted(std::string_view name) {
+  std::string out(name);
+  std::ranges::replace(out, ':', '.');
+  const bool plain = !out.empty() && out.size() <= 512 && std::ranges::all_of(out, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  });
+  return plain ? out : std::string();
+}
+
 class Judge {
  public:
   Judge(const Document& document, Item& item, References& references)
@@ -55,6 +65,10 @@ class Judge {
       } else if (among(key, {"activation_function", "tokenizer_class", "module_class", "target", "entry_point",
                              "hidden_act"})) {
         callable(field, key != "target" && key != "entry_point", false);
+      } else if (key == "types" && field.value.is_object()) {  // a router of sentence-transformers
+        callable(field, true, false);
+      } else if (serves_code(key)) {
+        served_code(field);
       } else if (key == "type" || key == "path") {
         module_entry(field);
       } else if (key == "py/reduce" || key == "py/state") {
@@ -98,6 +112,8 @@ class Judge {
                        "prestart", "postCreateCommand", "onCreateCommand", "updateContentCommand", "postStartCommand",
                        "postAttachCommand", "initializeCommand", "run", "shell"});
   }
+  // Of cog.yaml, bentofile.yaml and Ray Serve: "predict.py:Predictor", "service:svc".
+  static bool serves_code(std::string_view key) { return among(key, {"predict", "train", "service", "import_path"}); }
   static bool is_file_key(std::string_view key) {
     return among(key, {"vocab_file",
                        "merges_file",
@@ -121,14 +137,15 @@ class Judge {
                        "model_path",
                        "model_code_path",
                        "weights_path",
-                       "model_file"});
+                       "model_file",
+                       "pickled_model"});
   }
 
  private:
   // Words that other documents use for other things count in an MLmodel's flavours only.
   static bool is_file(const Field& field) {
     if (!is_file_key(field.key)) return false;
-    const bool common = among(field.key, {"code", "data", "model_path", "python_model"});
+    const bool common = among(field.key, {"code", "data", "model_path", "python_model", "pickled_model"});
     return !common || field.path.starts_with("flavors.");
   }
 
@@ -178,13 +195,26 @@ class Judge {
   }
 
   void callable(const Field& field, bool unknown_too, bool bare_too) {
-    if (field.value.is_string()) {
-      judge_callable(field.path, field.value.string(), field.at, {unknown_too, bare_too}, report_);
-    } else if (field.key != "target") {
-      std::vector<std::string_view> names;
-      texts_in(field.value, names);
-      for (const std::string_view name : names)
-        judge_callable(field.path, name, field.at, {unknown_too, bare_too}, report_);
+    std::vector<std::string_view> names;
+    if (field.value.is_string() || field.key != "target") texts_in(field.value, names);
+    for (const std::string_view name : names) {
+      judge_callable(field.path, name, field.at, {unknown_too, bare_too}, report_);
+      const std::string path = dotted(name);
+      if (unknown_too && (bare_too || path.contains('.')) && !path.empty() &&
+          judge_target(path).kind == Target::Kind::unknown)
+        references_.add(field.path, path, References::Kind::import, field.at);
+    }
+  }
+
+  void served_code(const Field& field) {
+    const std::string& value = field.value.string();
+    const std::size_t colon = value.find(':');
+    if (colon == std::string::npos || colon == 0) return;
+    const std::string code = value.substr(0, colon);
+    if (code.ends_with(".py") && path_kind(code) == PathKind::plain) {
+      references_.add(field.path, code, References::Kind::file, field.at);
+    } else if (!dotted(code).empty() && dotted(code) == code) {
+      references_.add(field.path, code, References::Kind::import, field.at);
     }
   }
 
@@ -341,16 +371,6 @@ class Judge {
   References& references_;
 };
 
-// "torch.nn.GELU", "package.module:function"; "" for what is no such name.
-std::string dotted(std::string_view name) {
-  std::string out(name);
-  std::ranges::replace(out, ':', '.');
-  const bool plain = !out.empty() && out.size() <= 512 && std::ranges::all_of(out, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-  });
-  return plain ? out : std::string();
-}
-
 }  // namespace
 
 bool is_setting(std::string_view key) {
@@ -377,6 +397,7 @@ bool is_setting(std::string_view key) {
                      "entry_point",
                      "hidden_act",
                      "type",
+                     "types",
                      "path",
                      "use_safetensors",
                      "revision",
@@ -385,7 +406,7 @@ bool is_setting(std::string_view key) {
                      "extra_pip_packages",
                      "chat_template"}) ||
          key.ends_with("_implementation") || key.ends_with("url") || Judge::is_file_key(key) ||
-         Judge::is_command(key) || Judge::is_origin(key) || Judge::is_informational(key);
+         Judge::is_command(key) || Judge::serves_code(key) || Judge::is_origin(key) || Judge::is_informational(key);
 }
 
 void judge_settings(const Document& document, Item& item, References& references) {

@@ -287,7 +287,7 @@ class Judge {
                               !words[at].text.contains('/') && !words[at].text.starts_with('-');
       const bool prefix = among(name, "sudo", "doas", "env", "nohup", "time", "command", "exec", "then", "do", "else",
                                 "if", "while", "!", "$", ">", "%", "ps>", "setsid", "nice", "xargs", "start", "run",
-                                "builtin", "stdbuf", "unbuffer", "{", "timeout", "&");
+                                "builtin", "shell", "stdbuf", "unbuffer", "{", "timeout", "&");
       if (!prefix && !assignment && !(sudo && words[at].text.starts_with('-'))) break;
       if (words[at].text.starts_with("./")) break;
       sudo = sudo || prefix;
@@ -401,6 +401,8 @@ class Judge {
       if (shell(name) && option.starts_with('-') && option.contains('c') && !option.starts_with("--") && !last)
         inner(words[i + 1].text);
       if (name.starts_with("python") && option == "-c" && !last) python(words[i + 1].text);
+      if (among(name, "node", "perl", "ruby", "php") && among(option, "-e", "-r", "--eval", "-p", "-pe") && !last)
+        program_text(name, words[i + 1].text);
       if (name == "eval" || name == "cmd") inner(words[i].text);
       if (!powershell(name)) continue;
       if (option.size() >= 2 && std::string_view("-encodedcommand").starts_with(option) && option[1] == 'e' && !last) {
@@ -413,6 +415,22 @@ class Judge {
         if (text::valid_utf8(decoded)) inner(decoded);
       }
       if (option.contains(' ')) inner(words[i].text);
+    }
+  }
+
+  // node -e, perl -e, ruby -e, php -r: a program of another language in the place of a command.
+  void program_text(std::string_view name, std::string_view code) {
+    const auto has = [&](auto... words) { return (code.contains(words) || ...); };
+    const bool starts = has("child_process", "execSync", "spawnSync");
+    const bool fetched = has("http://", "https://", "fetch(") && has("eval(", "exec", "spawn", "Function(");
+    if (name == "node" && starts && fetched) {
+      add("CMD001", "node runs what it fetches");
+    } else if (name == "node" && starts) {
+      add("CMD004", "starts a program from JavaScript");
+    } else if (name == "node" && has("base64") && has("eval(", "Function(")) {
+      add("CMD002", "node runs what was decoded");
+    } else if (name != "node" && has("Socket", "socket", "fsockopen") && has("exec", "system", "/bin/sh")) {
+      add("CMD004", "gives a shell to a connection");
     }
   }
 

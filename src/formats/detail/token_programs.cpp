@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "formats/detail/pattern_cost.hpp"
 
 namespace steelyard::formats {
 namespace {
@@ -87,8 +88,11 @@ void check_program(std::string_view where, const json::Value& program, Range at,
     for (const json::Value& item : step.array()) open.push_back(&item);
     for (const auto& [key, value] : step.object()) {
       if (value.is_array() || value.is_object()) open.push_back(&value);
-      if (key == "Regex" && value.is_string() && explosive_pattern(value.string()))
-        report.add("TOK005", at, json::Value().set("where", where).set("pattern", text::display(value.string(), 120)));
+      if (key != "Regex" || !value.is_string()) continue;
+      const bool certain = catastrophic(value.string());
+      if (certain || explosive_pattern(value.string()))
+        report.add(certain ? "TOK011" : "TOK005", at,
+                   json::Value().set("where", where).set("pattern", text::display(value.string(), 120)));
     }
     const std::string& type = step["type"].string();
     if (type == "Replace" || (type == "Split" && step["behavior"].string() == "Removed"))

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <tuple>
 
@@ -132,12 +133,47 @@ class Examiner {
 
   void attributes(const Entry& entry) {
     check_name(item_, entry.name, entry.at);
+    other_name(entry);
     const u32 type = entry.file_type();
     if (type == 0120000) {
       const Selection& view = entry.view(entry.view(Reader::zipfile).listed ? Reader::zipfile : Reader::miniz);
       check_link(item_, entry.name, target(entry, view), entry.at);
     } else if (type != 0 && type != 0100000 && type != 0040000) {
       add("ARC009", entry.at, named(entry.name));
+    }
+  }
+
+  // Info-ZIP's Unicode path: readers that know the field take the member's name from it.
+  void other_name(const Entry& entry) {
+    other_name(entry, entry.at.begin, 46, 30);
+    const Selection& view = entry.view(entry.view(Reader::zipfile).listed ? Reader::zipfile : Reader::miniz);
+    if (view.listed) other_name(entry, view.local, 30, 28);
+  }
+
+  // The bytes of a header before the name, and where it says how long its fields are.
+  void other_name(const Entry& entry, u64 header, u64 fixed, u64 length_at) {
+    constexpr u64 kField = 0x7075;
+    constexpr std::size_t kPrefix = 5;  // a version and a checksum come first
+    std::array<std::byte, 2> length{};
+    if (item_.source().read(header + length_at, length) != length.size()) return;
+    std::vector<std::byte> extra(std::to_integer<std::size_t>(length[0]) | std::to_integer<std::size_t>(length[1])
+                                                                               << 8);
+    extra.resize(item_.source().read(header + fixed + entry.name.size(), extra));
+    const std::string_view bytes = as_text(extra);
+    const auto number = [&](std::size_t at) {
+      return static_cast<u64>(static_cast<u8>(bytes[at])) | static_cast<u64>(static_cast<u8>(bytes[at + 1])) << 8;
+    };
+    for (std::size_t at = 0; at + 4 <= bytes.size(); at += 4 + number(at + 2)) {
+      const std::string_view field = bytes.substr(at + 4, number(at + 2));
+      if (number(at) != kField || field.size() < kPrefix) continue;
+      const std::string_view name = field.substr(kPrefix);
+      check_name(item_, name, entry.at);
+      const auto plain = [](std::string_view text) {
+        return std::ranges::all_of(text, [](char c) { return static_cast<u8>(c) < 0x80; });
+      };
+      // The field is for letters that the other name can't have.
+      if (!name.empty() && name != entry.name && plain(name) && plain(entry.name))
+        add("ZIP005", entry.at, named(entry.name).set("other", text::to_value(name.substr(0, 256))));
     }
   }
 
