@@ -8,7 +8,7 @@
 
 #include "base/text.hpp"
 #include "bench/fits.hpp"
-#include "cli/fitting.hpp"
+#include "host/machine.hpp"
 #include "policy/expectation.hpp"
 #include "stack/build.hpp"
 
@@ -24,17 +24,17 @@ Result<std::filesystem::path> find_engine(Session& session) {
   return std::move(program.path);
 }
 
-Result<engine::Needs> needs_of(const Session& session, const evidence::Record& scan) {
-  SY_TRY(const u64 available, memory_for_models(session));
+// Held against this machine: --memory of bench is about another.
+engine::Needs needs_of(const Session& session, const evidence::Record& scan) {
   std::string why;
   const auto estimate = bench::estimate(scan.found, scan.subjects.front().bytes, false, why);
-  if (!estimate) return engine::Needs{};
-  return engine::Needs{.shared = estimate->file,
-                       .own = estimate->repacked + estimate->runtime,
-                       .per_token = estimate->per_token,
-                       .per_position = estimate->beside,
-                       .plain_per_position = bench::plain_attention(scan.found),
-                       .available = available};
+  if (!estimate) return {};
+  return {.shared = estimate->file,
+          .own = estimate->repacked + estimate->runtime,
+          .per_token = estimate->per_token,
+          .per_position = estimate->beside,
+          .plain_per_position = bench::plain_attention(scan.found),
+          .available = host::memory(session.environment()).available};
 }
 
 }  // namespace
@@ -82,7 +82,7 @@ Result<Cleared> clear(Session& session, const std::string& name) {
   std::error_code error;
   SY_TRY(const io::File program, io::File::open(std::filesystem::weakly_canonical(engine, error)));
   std::string digest = io::hash(program);
-  SY_TRY(const engine::Needs needs, needs_of(session, model.scan));
+  const engine::Needs needs = needs_of(session, model.scan);
   return Cleared{std::move(model.file),   std::move(model.sha256), std::move(model.scan),
                  std::move(engine),       std::move(digest),       needs,
                  !model.objection.empty()};

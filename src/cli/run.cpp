@@ -146,6 +146,9 @@ Result<int> answer(Session& session) {
   options.program = model.engine;
   options.model = &model.file;
   options.needs = model.needs;
+  if (arguments.has("memory")) {
+    SY_TRY(options.needs.available, memory_for_models(session));
+  }
   options.load = wanted.load;
   SY_TRY(auto engine, engine::Engine::start(options));
   std::string prompt = arguments.value("prompt");
