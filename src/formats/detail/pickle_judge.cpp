@@ -156,6 +156,10 @@ void PickleJudge::called_global(const Machine& machine, const Event& event, Use&
   if (!ruling.allowed) return refuse(machine, event, use, ruling, action);
   reserve(machine, event, use.entry, ruling);
   if (use.entry.module == "torch.storage" && arguments != nullptr && !arguments->empty()) add_nested((*arguments)[0]);
+  // Bytes as pickles older than protocol 3 have them: a text whose characters they are.
+  if (use.entry.module == "_codecs" && arguments != nullptr && !arguments->empty() &&
+      machine.text((*arguments)[0], 2) == "\xc2\x80")
+    add_nested((*arguments)[0]);
 }
 
 // What is allowed only to somebody who trusts the file's maker.
