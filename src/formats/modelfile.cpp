@@ -68,7 +68,7 @@ void weights(const Instruction& from, Item& item, References& references) {
         .set("target", text::display(from.value, 120));
   };
   const bool system = secret_place(from.value) || persistent_place(from.value) || low.contains("/etc/") ||
-                      low.contains("/proc/") || low.contains("/root/.") || low.contains("windows\\system32");
+                      low.contains("/proc/") || low.contains("windows\\system32");
   if (kind != PathKind::plain && (system || kind == PathKind::share)) {
     item.report().add("CFG007", from.at, data());
   } else if (kind == PathKind::insecure_url) {
@@ -126,8 +126,9 @@ std::string_view listens(std::string_view action) {
 
 void prompt(const Instruction& found, Item& item) {
   const std::string_view text = found.value;
-  for (std::size_t at = text.find("{{"); at != std::string_view::npos; at = text.find("{{", at + 2)) {
-    const std::size_t end = std::min(text.find("}}", at), text.size());
+  // Actions don't nest.
+  for (std::size_t at = text.find("{{"), end = 0; at != std::string_view::npos; at = text.find("{{", end)) {
+    end = std::min(text.find("}}", at), text.size());
     const std::string_view word = listens(text.substr(at + 2, end - at - 2));
     if (word.empty()) continue;
     item.report().add("CFG021", found.at,

@@ -59,6 +59,7 @@ void parse(Item& item) {
         named = value;
       } else {
         judge(key == "string_value" && !named.empty() ? named : key, value, {begin, end}, item.report());
+        named = {};
       }
       at = end + 1;
     } else if (letter(c)) {

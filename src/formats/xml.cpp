@@ -21,6 +21,7 @@ namespace {
 constexpr u64 kLargest = u64{1} << 20;  // of the part before the first element
 constexpr u64 kMost = u64{8} << 20;     // characters of an entity: where libexpat begins to refuse
 constexpr std::size_t kMostEntities = 4096;
+constexpr std::size_t kLongestName = 1024;
 
 class Prologue {
  public:
@@ -115,7 +116,7 @@ class Prologue {
             "CFG019", Range{begin, at_},
             json::Value().set("name", text::display(item_.name(), 80)).set("count", kMost).set("what", "characters"));
       }
-      sizes_.emplace(name, size);  // the first declaration binds
+      if (name.size() < kLongestName) sizes_.emplace(name, size);  // the first declaration binds
     }
     behind(">");
   }
@@ -124,10 +125,12 @@ class Prologue {
   u64 unfolded(std::string_view value) const {
     u64 size = 0;
     for (std::size_t at = 0; at < value.size() && size <= kMost; ++at) {
-      const std::size_t end = value[at] == '&' || value[at] == '%' ? value.find(';', at) : std::string_view::npos;
-      const auto known = end == std::string_view::npos ? sizes_.end() : sizes_.find(value.substr(at + 1, end - at - 1));
+      const bool reference = value[at] == '&' || value[at] == '%';
+      const std::string_view name = reference ? value.substr(at + 1, kLongestName) : std::string_view();
+      const std::size_t end = name.find(';');
+      const auto known = end == std::string_view::npos ? sizes_.end() : sizes_.find(name.substr(0, end));
       size += known == sizes_.end() ? 1 : known->second;
-      if (known != sizes_.end()) at = end;
+      if (known != sizes_.end()) at += 1 + end;
     }
     return std::min(size, kMost + 1);
   }

@@ -18,9 +18,9 @@ from program import Checks  # noqa: E402
 
 MODEL = SOURCE / "build/demo/model.gguf"
 TEXT = (SOURCE / "README.md").read_text()
-EXACT = ["Q4_1", "Q4_0", "Q4_K_M", "F16"]
-MORE = ["Q8_0", "BF16", "Q5_0", "Q5_1", "Q2_K", "Q3_K_M", "Q5_K_M", "Q6_K"]
-THREADED = ["Q4_1", "F16"]  # the same with two threads too
+EXACT = ["Q4_1", "Q4_0", "Q8_0", "Q4_K_M", "F16"]
+MORE = ["BF16", "Q5_0", "Q5_1", "Q2_K", "Q3_K_M", "Q5_K_M", "Q6_K"]
+THREADED = ["Q4_1", "Q8_0", "F16"]  # the same with two threads too
 LONG = ["Q4_0"]  # the same with a context beyond that of plain attention
 INEXACT = ["IQ4_NL"]
 everything = os.environ.get("STEELYARD_ENGINE_TYPES") == "all"
