@@ -106,11 +106,14 @@ u64 PickleJudge::after_build(const Machine& machine, const Event& event) {
   return skip.value_or(UINT64_MAX);
 }
 
-void PickleJudge::add_nested(const Value& value) {
+void PickleJudge::add_nested(const Value& value, bool given) {
   // What a loader is given was just seen as bytes.
-  if (!findings_.nested.empty() && findings_.nested.back().offset == value.offset) return;
+  if (!findings_.nested.empty() && findings_.nested.back().value.offset == value.offset) {
+    findings_.nested.back().given |= given;
+    return;
+  }
   if (findings_.nested.size() < PickleFindings::kMostNested)
-    findings_.nested.push_back(value);
+    findings_.nested.push_back({value, given});
   else
     ++findings_.more_nested;
 }

@@ -155,11 +155,28 @@ void PickleJudge::called_global(const Machine& machine, const Event& event, Use&
     ruling = rules.rule(use.entry, "create", arguments);
   if (!ruling.allowed) return refuse(machine, event, use, ruling, action);
   reserve(machine, event, use.entry, ruling);
-  if (use.entry.module == "torch.storage" && arguments != nullptr && !arguments->empty()) add_nested((*arguments)[0]);
-  // Bytes as pickles older than protocol 3 have them: a text whose characters they are.
+  if (use.entry.module == "torch.storage" && arguments != nullptr && !arguments->empty()) {
+    if (const auto given = bytes_of(machine, (*arguments)[0]))
+      add_nested(*given, true);
+    else
+      issue("PKL021", machine, event, use.entry.full(), "");
+  }
   if (use.entry.module == "_codecs" && arguments != nullptr && !arguments->empty() &&
       machine.text((*arguments)[0], 2) == "\xc2\x80")
     add_nested((*arguments)[0]);
+}
+
+// A literal, or the text that pickles older than protocol 3 have in its place. Nothing: computed otherwise.
+std::optional<wire::pickle::Value> PickleJudge::bytes_of(const Machine& machine, const Value& value) {
+  if (value.is(Kind::bytes) || value.is(Kind::text)) return value;
+  const Node* made = machine.node(value);
+  if (!value.is(Kind::object) || made == nullptr || made->items.size() < 2 || !made->items[0].is(Kind::global))
+    return std::nullopt;
+  const auto* arguments = items_of(machine, made->items[1]);
+  const bool encodes = use_of(machine, made->items[0]).entry.full() == "_codecs.encode" && arguments != nullptr &&
+                       arguments->size() == 2 && (*arguments)[0].is(Kind::text) && (*arguments)[1].is(Kind::text);
+  if (!encodes || !machine.text((*arguments)[1]).starts_with("latin")) return std::nullopt;
+  return (*arguments)[0];
 }
 
 // What is allowed only to somebody who trusts the file's maker.

@@ -48,7 +48,11 @@ struct PickleFindings {
   };
   std::vector<Storage> storages;
   u64 more_nested = 0;
-  std::vector<wire::pickle::Value> nested;  // bytes that look like pickles, or that a loader is given
+  struct Nested {
+    wire::pickle::Value value;
+    bool given;  // to a loader: whatever it is, it is loaded; else it looks like a pickle
+  };
+  std::vector<Nested> nested;
 };
 
 class PickleJudge final : public wire::pickle::Observer {
@@ -95,7 +99,8 @@ class PickleJudge final : public wire::pickle::Observer {
   void refuse(const Machine& machine, const Event& event, Use& use, const Ruling& ruling, std::string_view action);
   void issue(std::string_view rule, const Machine& machine, const Event& event, const std::string& name,
              std::string_view what);
-  void add_nested(const Value& value);
+  void add_nested(const Value& value, bool given = false);
+  std::optional<Value> bytes_of(const Machine& machine, const Value& value);
   bool suspicious_arguments(const Machine& machine, const Value& value, int depth) const;
   std::optional<Dtype> dtype_of(const Machine& machine, const Value& value) const;
 

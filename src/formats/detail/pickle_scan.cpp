@@ -153,18 +153,20 @@ class Scan {
       gap({range_.begin, std::max(extent_.end, machine.offset())},
           fmt::format("{} more pieces of bytes that look like pickles", findings_.more_nested));
     findings_.more_nested = 0;
-    std::vector<Value> found = std::move(findings_.nested);
+    const auto found = std::move(findings_.nested);
     findings_.nested.clear();
-    for (const Value& value : found) {
+    for (const auto& [value, given] : found) {
       const Range range{value.offset, value.offset + value.size};
       const bool loaded = !value.is(Kind::bytes) || value.form != Form::plain;
       if (Machine::raw(value) && value.is(Kind::bytes)) {
         Window content(item_.source(), range);
-        if (pickle_confidence(content, 0) >= 70) add(content, range, "");
+        if (given || pickle_confidence(content, 0) >= 70) add(content, range, "");
       } else if (value.size <= kDecoded && loaded) {
         const std::string content = from_utf8(machine.text(value, kDecoded));
         const MemorySource source(as_bytes(content));
-        if (pickle_confidence(source, 0) >= 70) add(source, range, "escaped");
+        if (given || pickle_confidence(source, 0) >= 70) add(source, range, "escaped");
+      } else if (given) {
+        gap(range, "a text that is loaded as bytes is longer than is decoded");
       }
     }
   }
