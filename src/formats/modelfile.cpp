@@ -150,11 +150,7 @@ void order(const Instruction& found, Item& item) {
 }
 
 void parse(Item& item) {
-  const auto broken = check_whole_text(item);
-  item.coverage().examined = broken.value_or(std::min(item.size(), kLargest));
-  if (item.coverage().examined < item.size())
-    item.coverage().gaps.push_back({{item.coverage().examined, item.size()}, "more of it than is read"});
-  const std::string text = read_text(item.source(), kLargest);
+  const std::string text = checked_text(item, kLargest);
   References references;
   std::size_t at = 0;
   while (const auto found = next(text, at)) {

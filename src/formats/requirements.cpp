@@ -11,6 +11,7 @@
 #include "formats/detail/references.hpp"
 #include "formats/detail/text_checks.hpp"
 #include "formats/format.hpp"
+#include "wire/toml.hpp"
 
 namespace steelyard::formats {
 namespace {
@@ -52,50 +53,31 @@ void sources(Item& item, std::string_view text) {
   }
 }
 
-// The texts between quotes.
-std::vector<std::string_view> quoted(std::string_view line) {
-  std::vector<std::string_view> out;
-  for (std::size_t at = line.find_first_of("\"'"); at != std::string_view::npos && out.size() < 16;) {
-    const std::size_t end = line.find(line[at], at + 1);
-    if (end == std::string_view::npos) break;
-    out.push_back(line.substr(at + 1, end - at - 1));
-    at = line.find_first_of("\"'", end + 1);
-  }
-  return out;
+const toml::Node* member(const toml::Node* table, std::string_view key) {
+  if (table == nullptr) return nullptr;
+  const auto found = std::ranges::find(table->members, key, &toml::Member::key);
+  return found == table->members.end() ? nullptr : &found->value;
 }
 
 // PEP 517: with a backend-path, pip imports the backend from the project itself.
-void build_system(Item& item, std::string_view text) {
-  std::string backend;
-  std::vector<std::string> paths;
-  Range at;
-  bool section = false;
-  for (std::size_t begin = 0; begin < text.size();) {
-    std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = text.substr(begin, end - begin);
-    if (line.starts_with('[')) section = line.starts_with("[build-system]");
-    if (section && line.starts_with("backend-path")) {
-      // An array may go on over lines.
-      end = std::min(text.find(']', begin), text.size());
-      for (const std::string_view path : quoted(text.substr(begin, end - begin))) paths.emplace_back(path);
-    } else if (section && line.starts_with("build-backend")) {
-      const auto names = quoted(line);
-      if (!names.empty()) backend = names[0].substr(0, names[0].find(':'));
-      at = {begin, end};
-    }
-    begin = end + 1;
-  }
-  if (backend.empty() || paths.empty()) return;
+void build_system(Item& item, const std::string& text) {
+  const auto document = toml::Document::parse(text, "pyproject.toml");
+  if (!document) return;  // for pip, too
+  const toml::Node* system = member(&(*document)->root(), "build-system");
+  const toml::Node* backend = member(system, "build-backend");
+  const toml::Node* paths = member(system, "backend-path");
+  if (backend == nullptr || paths == nullptr || backend->text.empty() || paths->items.empty()) return;
+  const Range at{0, item.size()};
   References references;
-  for (const std::string& path : paths) {
-    if (path_kind(path) == PathKind::plain) {
-      references.add("backend-path", path, References::Kind::file, at);
+  for (const toml::Node& path : paths->items) {
+    if (path_kind(path.text) == PathKind::plain) {
+      references.add("backend-path", path.text, References::Kind::file, at);
     } else {
       item.report().add("CFG007", at,
-                        json::Value().set("field", "backend-path").set("target", text::display(path, 80)));
+                        json::Value().set("field", "backend-path").set("target", text::display(path.text, 80)));
     }
   }
-  references.add("build-backend", backend, References::Kind::import, at);
+  references.add("build-backend", backend->text.substr(0, backend->text.find(':')), References::Kind::import, at);
   references.report(item.report());
 }
 
@@ -106,12 +88,7 @@ bool project_file(std::string_view name) {
 
 void parse(Item& item) {
   Reporter& report = item.report();
-  Coverage& coverage = item.coverage();
-  const auto broken = check_whole_text(item);
-  coverage.examined = broken.value_or(std::min(item.size(), kLargest));
-  if (coverage.examined < item.size())
-    coverage.gaps.push_back({{coverage.examined, item.size()}, "more of it than is read as packages"});
-  const std::string text = read_text(item.source(), kLargest);
+  const std::string text = checked_text(item, kLargest);
   if (project_file(text::lower(item.name()))) {
     sources(item, text);
     if (text::lower(item.name()) == "pyproject.toml") build_system(item, text);
@@ -137,7 +114,7 @@ void parse(Item& item) {
     }
     at = end + 1;
   }
-  if (loose > 0) report.add("PKG004", Range{0, coverage.examined}, json::Value().set("count", loose));
+  if (loose > 0) report.add("PKG004", Range{0, item.coverage().examined}, json::Value().set("count", loose));
   references.report(report);
 }
 

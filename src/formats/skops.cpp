@@ -111,7 +111,10 @@ int sniff(const Sniff& sniff) {
   const std::string_view head = as_text(sniff.head);
   const std::size_t first = head.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos || head[first] != '{') return 0;
-  return text::lower(sniff.name) == "schema.json" && head.contains("\"__loader__\"") ? 60 : 0;
+  if (text::lower(sniff.name) != "schema.json") return 0;
+  // What marks it may stand further on, or be escaped.
+  const bool seen_whole = sniff.source.size() <= head.size() && !head.contains('\\');
+  return !seen_whole || head.contains("\"__loader__\"") ? 60 : 0;
 }
 
 }  // namespace

@@ -39,11 +39,7 @@ void judge(std::string_view key, std::string_view value, Range at, Reporter& rep
 }
 
 void parse(Item& item) {
-  const auto broken = check_whole_text(item);
-  item.coverage().examined = broken.value_or(std::min(item.size(), kLargest));
-  if (item.coverage().examined < item.size())
-    item.coverage().gaps.push_back({{item.coverage().examined, item.size()}, "more of it than is read"});
-  const std::string text = read_text(item.source(), kLargest);
+  const std::string text = checked_text(item, kLargest);
   std::string_view key;
   std::string_view named;  // by the key "key": the value follows as string_value
   for (std::size_t at = 0; at < text.size();) {

@@ -107,8 +107,12 @@ bool bare_address(std::string_view text) {
   if (scheme == std::string_view::npos) return false;
   const std::string_view host = text.substr(scheme + 3, text.find_first_of("/:?", scheme + 3) - scheme - 3);
   const bool number = std::ranges::count(host, '.') == 3 && host.find_first_not_of("0123456789.") == host.npos;
-  static constexpr std::array<std::string_view, 6> kOwn = {"127.", "10.", "192.168.", "172.", "0.", "169.254."};
-  return number && std::ranges::none_of(kOwn, [&](std::string_view own) { return host.starts_with(own); });
+  static constexpr std::array<std::string_view, 5> kOwn = {"127.", "10.", "192.168.", "0.", "169.254."};
+  // 172.16.0.0/12 (RFC 1918)
+  const bool private_172 = host.size() > 6 && host.starts_with("172.") && host[6] == '.' &&
+                           (host[4] == '1' ? host[5] >= '6' : host[4] == '2' || (host[4] == '3' && host[5] <= '1'));
+  return number && !private_172 &&
+         std::ranges::none_of(kOwn, [&](std::string_view own) { return host.starts_with(own); });
 }
 
 // What ordinary packages don't do when they are imported. They ask what their libraries can do, make sessions and
@@ -475,9 +479,17 @@ void close_references(Examination& found) {
   }
   std::size_t left = kMostArchives;
   for (const u32 archive : archives) {
-    const std::string& format = found.artifacts[archive].format;
-    if ((format == "zip" || format == "tar") && left-- > 0) Closure(found, archive).run(loaded);
-    if (left == 0) break;
+    const Artifact& artifact = found.artifacts[archive];
+    if (artifact.format != "zip" && artifact.format != "tar") continue;
+    if (left > 0) {
+      --left;
+      Closure(found, archive).run(loaded);
+      continue;
+    }
+    for (Coverage& coverage : found.coverage) {
+      if (coverage.artifact == archive)
+        coverage.gaps.push_back({{0, artifact.bytes}, "one of too many archives: who loads its code isn't followed"});
+    }
   }
   if (!loaded.array().empty())
     found.facts.push_back({"repo.loaded_code", std::move(loaded), std::nullopt, std::nullopt, Assurance::verified});

@@ -3,6 +3,7 @@
 
 #include "formats/detail/pickle_judge.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -90,6 +91,18 @@ TEST(PickleJudge, EveryAttackIsFound) {
 }
 
 // What tests/oracle/library_pickles.py recorded: none of it is above info.
+// torch.load() opens archives as well as pickles.
+TEST(PickleJudge, WhatTorchIsGivenIsExaminedWhateverItIs) {
+  const auto opens = [](std::string_view content) {
+    const Examination found = examine(fmt::format(
+        "PROTO 3\nGLOBAL torch.storage _load_from_bytes\nBINBYTES \"{}\"\nTUPLE1\nREDUCE\nSTOP\n", content));
+    return found.artifacts.size() == 2 ? found.artifacts[1].format : "nothing";
+  };
+  EXPECT_EQ(opens("GGUF\\x03\\x00\\x00\\x00"), "gguf");
+  EXPECT_EQ(opens("\\x80\\x02N."), "pickle");
+  EXPECT_EQ(opens("\\x01\\x02\\x03\\x04"), "unknown");
+}
+
 TEST(PickleJudge, PicklesOfLibrariesAreInert) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(STEELYARD_SOURCE_DIR "/tests/pickle/libraries")) {

@@ -166,6 +166,15 @@ void check_text(std::string_view text, u64 offset, std::string_view where, Repor
                json::Value().set("where", where).set("what", found.what));
 }
 
+std::string checked_text(Item& item, u64 most) {
+  const auto broken = check_whole_text(item);
+  Coverage& coverage = item.coverage();
+  coverage.examined = broken.value_or(std::min(item.size(), most));
+  if (coverage.examined < item.size())
+    coverage.gaps.push_back({{coverage.examined, item.size()}, "more of it than is read"});
+  return read_text(item.source(), most);
+}
+
 std::optional<u64> check_whole_text(Item& item) {
   const Source& source = item.source();
   std::string window;

@@ -42,6 +42,9 @@ std::optional<u64> check_whole_text(Item& item);
 // The item's content as one text, at most `most` bytes.
 std::string read_text(const Source& source, u64 most);
 
+// Both: checks the whole item and returns its first `most` bytes, which are what counts as examined.
+std::string checked_text(Item& item, u64 most);
+
 // Whether `head` is text: UTF-8 without control characters, at least to its last character.
 bool looks_like_text(std::string_view head);
 
