@@ -1,7 +1,9 @@
-// SentencePiece models (tokenizer.model, spiece.model): a protobuf of pieces and how text is normalised.
+// SentencePiece models (tokenizer.model, spiece.model): that every byte belongs to the structure.
 //
-// Spec: sentencepiece_model.proto. Every byte belongs to a field that the specification has, or is reported.
-// Tested by tests/oracle/repository_test.py (models made by hand) and data/rules/TOK/; fuzzed.
+// Spec and attacks: wire/sentencepiece.hpp. Tested by tests/oracle/repository_test.py (models made by hand) and
+// data/rules/TOK/; fuzzed.
+
+#include "wire/sentencepiece.hpp"
 
 #include <algorithm>
 
@@ -11,39 +13,10 @@
 namespace steelyard::formats {
 namespace {
 
-constexpr u64 kMostPiece = 64 * 1024;
-
-// A base-128 number.
-u64 varint(Cursor& in, std::string_view field) {
-  u64 value = 0;
-  for (u32 shift = 0; shift < 64 && in.ok(); shift += 7) {
-    const u8 byte = in.read<u8>(field);
-    value |= static_cast<u64>(byte & 0x7F) << shift;
-    if ((byte & 0x80) == 0) return value;
-  }
-  in.fail(field, "a number that doesn't end");
-  return 0;
-}
-
 void parse(Item& item) {
   Cursor in(item.source());
   u64 pieces = 0;
-  while (in.ok() && in.remaining() > 0) {
-    const u64 key = varint(in, "field");
-    const u64 field = key >> 3;
-    if ((key & 7) != 2 || field < 1 || field > 5) {
-      in.fail("field", "no field of a SentencePiece model");
-      break;
-    }
-    const u64 length = varint(in, "length");
-    if (field == 1) {
-      ++pieces;
-      const std::string piece = in.text(length, kMostPiece, "piece");
-      if (in.ok() && (piece.empty() || piece[0] != '\x0A')) in.fail("piece", "it doesn't begin with its text");
-    } else {
-      in.skip(length, "settings");
-    }
-  }
+  wire::read_sentencepiece(in, [&](const wire::SentencePiece&) { ++pieces; });
   Coverage& coverage = item.coverage();
   item.report().fact("tokenizer.tokens", pieces, Range{0, item.size()}, Assurance::verified);
   coverage.examined = std::min(in.offset(), item.size());

@@ -97,7 +97,7 @@ Result<std::vector<Found>> tensors_of(const Part& part, u32 file) {
 }
 
 // llama.cpp's name; empty: none.
-std::string renamed(const std::string& name) {
+std::string renamed(const std::string& name, const Architecture& of) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kWhole = {
       {{"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}}};
   constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kLayer = {
@@ -112,6 +112,10 @@ std::string renamed(const std::string& name) {
        {"mlp.gate_proj", "ffn_gate"},
        {"mlp.up_proj", "ffn_up"},
        {"mlp.down_proj", "ffn_down"}}};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kGemmaLayer = {
+      {{"post_attention_layernorm", "post_attention_norm"},
+       {"pre_feedforward_layernorm", "ffn_norm"},
+       {"post_feedforward_layernorm", "post_ffw_norm"}}};
   const std::size_t dot = name.rfind('.');
   const std::string ending = dot == std::string::npos ? "" : name.substr(dot);
   if (ending != ".weight" && ending != ".bias") return {};
@@ -127,14 +131,16 @@ std::string renamed(const std::string& name) {
   const bool digits =
       !number.empty() && number.size() < 6 && std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
   if (!digits || (number.size() > 1 && number[0] == '0')) return {};
-  for (const auto& [from, to] : kLayer) {
-    if (stem.substr(after + 1) == from) return fmt::format("blk.{}.{}{}", number, to, ending);
-  }
-  return {};
+  const auto among = [&](const auto& names) {
+    const auto found = std::ranges::find(names, stem.substr(after + 1), [](const auto& one) { return one.first; });
+    return found == names.end() ? std::string() : fmt::format("blk.{}.{}{}", number, found->second, ending);
+  };
+  if (std::string found = of.shifted ? among(kGemmaLayer) : ""; !found.empty()) return found;
+  return among(kLayer);
 }
 
 Result<Copy> copy_of(const Found& found, const Hyperparameters& of, u32 type) {
-  Copy out{.name = renamed(found.name),
+  Copy out{.name = renamed(found.name, *of.architecture),
            .dimensions = {},
            .file = found.file,
            .at = found.at,
@@ -148,6 +154,7 @@ Result<Copy> copy_of(const Found& found, const Hyperparameters& of, u32 type) {
   if (!plain && found.type != type)
     return no(shown, "its type isn't that of the other matrices; expected one type for all of them");
   out.type = plain ? kF32 : type;
+  out.shifted = of.architecture->shifted && out.name.ends_with("_norm.weight");
   const bool query = out.name.contains(".attn_q."), key = out.name.contains(".attn_k.");
   if (of.architecture->pairs && (query || key)) {
     out.heads = query ? of.heads : of.key_heads;
@@ -206,13 +213,26 @@ u64 elements_of(const Copy& copy) {
 
 using Write = std::function<Result<bool>(Bytes)>;
 
+// Rounded to what F16 holds: halves are added up as halves.
+float as_half(float value) {
+  const int exponent = value == 0 ? 0 : std::max(std::ilogb(value), -14);
+  const float unit = std::ldexp(1.0F, exponent - 10);
+  return std::nearbyint(value / unit) * unit;
+}
+
 Result<bool> write_elements(const Copy& copy, Bytes bytes, const Write& write) {
-  if (copy.from == copy.type) return write(bytes);
-  std::vector<float> out(bytes.size() / 2);
+  if (copy.from == copy.type && !copy.shifted) return write(bytes);
+  const std::size_t size = copy.from == kF32 ? 4 : 2;
+  std::vector<float> out(bytes.size() / size);
   for (std::size_t i = 0; i < out.size(); ++i) {
     u16 bits = 0;
-    std::memcpy(&bits, bytes.data() + 2 * i, 2);
-    out[i] = widened(copy.from, bits);
+    if (size == 4) {
+      std::memcpy(&out[i], bytes.data() + size * i, size);
+    } else {
+      std::memcpy(&bits, bytes.data() + size * i, size);
+      out[i] = widened(copy.from, bits);
+    }
+    if (copy.shifted) out[i] = copy.from == kF16 ? as_half(out[i] + 1) : out[i] + 1;
   }
   return write(std::as_bytes(std::span(out)));
 }
@@ -249,9 +269,9 @@ Result<bool> write_tensor(const Copy& copy, const Source& source, const Write& w
 }  // namespace
 
 bool part_of_conversion(const std::string& name) {
-  constexpr std::array<std::string_view, 6> kNames = {"config.json",           "tokenizer.json",
-                                                      "tokenizer_config.json", "chat_template.jinja",
-                                                      "tokenizer.model",       "model.safetensors.index.json"};
+  constexpr std::array<std::string_view, 7> kNames = {
+      "config.json",     "tokenizer.json",    "tokenizer_config.json",       "chat_template.jinja",
+      "tokenizer.model", "added_tokens.json", "model.safetensors.index.json"};
   return std::ranges::find(kNames, name) != kNames.end() || weights_name(name);
 }
 
@@ -259,10 +279,11 @@ Result<Plan> plan_conversion(const std::vector<Part>& parts, const std::string& 
   TokenizerFiles files;
   bool config = false, tokenizer = false;
   for (const Part& part : parts) {
-    if (part.name == "tokenizer.model")
-      return no(part.name,
-                "SentencePiece tokenizers aren't supported; expected byte-level BPE in tokenizer.json alone");
-    if (part.name == "config.json") {
+    if (part.name == "tokenizer.model") {
+      files.pieces = part.source;
+    } else if (part.name == "added_tokens.json") {
+      SY_TRY(files.added, document(part));
+    } else if (part.name == "config.json") {
       SY_TRY(files.config, document(part));
       config = true;
     } else if (part.name == "tokenizer.json") {
@@ -276,7 +297,7 @@ Result<Plan> plan_conversion(const std::vector<Part>& parts, const std::string& 
     }
   }
   if (!config) return no("config.json", "it isn't there");
-  if (!tokenizer) return no("tokenizer.json", "it isn't there");
+  if (!tokenizer && files.pieces == nullptr) return no("tokenizer.json", "it isn't there");
   SY_TRY(const Hyperparameters of, read_hyperparameters(files.config));
   SY_TRY(const std::vector<std::size_t> chosen, weights(parts));
   std::vector<Found> found;

@@ -1,7 +1,7 @@
 // Convert: how a directory as Hugging Face's transformers saves it becomes one GGUF file.
 //
-// plan_conversion reads config.json, tokenizer.json, tokenizer_config.json, chat_template.jinja and the headers of
-// safetensors files, and answers with the GGUF's keys, ready to be written, and where the bytes of every tensor are;
+// plan_conversion reads config.json, the files of the tokenizer, chat_template.jinja and the headers of safetensors
+// files, and answers with the GGUF's keys, ready to be written, and where the bytes of every tensor are;
 // write_conversion copies them. Oracle: convert_hf_to_gguf.py of the stack's llama.cpp with the directory's own type
 // (--outtype f32, f16 or bf16): the same tensors, and the same keys but those that it guesses from names and cards.
 // Architectures and tokenizers that aren't known are refused with those that are. Attacks resisted: offsets outside of
@@ -27,6 +27,7 @@ struct Copy {
   Range at;                     // in it
   u32 from = 0;                 // type of ggml there
   u64 heads = 0;                // not 0: rows change places within so many groups, from halves to pairs
+  bool shifted = false;         // 1 is added to every element
   std::vector<float> values;    // not empty: instead of a range of a file
 };
 

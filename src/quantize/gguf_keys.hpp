@@ -46,6 +46,11 @@ class GgufKeys {
     for (const u32 value : values) put_number(bytes, value, 4);
   }
 
+  void decimals(std::string_view key, const std::vector<float>& values) {
+    array(key, 6, values.size());
+    for (const float value : values) put_number(bytes, std::bit_cast<u32>(value), 4);
+  }
+
   std::vector<std::byte> bytes;
   u64 count = 0;
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/json.hpp"
+#include "base/source.hpp"
 #include "quantize/gguf_keys.hpp"
 
 namespace steelyard::quantize {
@@ -12,6 +13,7 @@ struct Architecture {
   std::string_view declared;  // in config.json
   std::string_view name;      // of llama.cpp
   bool pairs = false;         // rotates neighbours where transformers rotates halves
+  bool shifted = false;       // Gemma: norms are held less 1, and there are four in a layer
 };
 
 struct Hyperparameters {
@@ -29,12 +31,16 @@ Result<Hyperparameters> read_hyperparameters(const json::Value& config);
 Result<bool> put_hyperparameters(GgufKeys& keys, const json::Value& config, const Hyperparameters& of, u32 type);
 
 struct TokenizerFiles {
-  json::Value tokenizer;
+  json::Value tokenizer;                // null: none
   std::optional<json::Value> settings;  // tokenizer_config.json
   json::Value config;
   std::optional<std::string> chat_template;  // chat_template.jinja
+  const Source* pieces = nullptr;            // tokenizer.model
+  json::Value added;                         // added_tokens.json, or null
 };
 
 Result<bool> put_tokenizer(GgufKeys& keys, const TokenizerFiles& files, const Hyperparameters& of);
+// The same where there is a tokenizer.model.
+Result<bool> put_sentencepiece(GgufKeys& keys, const TokenizerFiles& files, const Hyperparameters& of);
 
 }  // namespace steelyard::quantize

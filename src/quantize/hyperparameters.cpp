@@ -13,11 +13,15 @@
 namespace steelyard::quantize {
 namespace {
 
-constexpr std::array kArchitectures = {
-    Architecture{"LlamaForCausalLM", "llama", true}, Architecture{"MistralForCausalLM", "llama", true},
-    Architecture{"Qwen2ForCausalLM", "qwen2", false}, Architecture{"Qwen3ForCausalLM", "qwen3", false}};
+constexpr std::array kArchitectures = {Architecture{"LlamaForCausalLM", "llama", true},
+                                       Architecture{"MistralForCausalLM", "llama", true},
+                                       Architecture{"Qwen2ForCausalLM", "qwen2"},
+                                       Architecture{"Qwen3ForCausalLM", "qwen3"},
+                                       Architecture{"Gemma2ForCausalLM", "gemma2", false, true},
+                                       Architecture{"Gemma3ForCausalLM", "gemma3", false, true}};
 
-constexpr double kTheta = 10'000;  // transformers' default for all of them
+constexpr double kTheta = 10'000;           // transformers' default
+constexpr double kGemma3Theta = 1'000'000;  // of layers that attend to everything
 
 std::unexpected<Error> no(std::string why) { return fail(ErrorCode::usage, "config.json: " + std::move(why)); }
 
@@ -50,13 +54,26 @@ struct Rope {
   std::string type;
   const json::Value* in = nullptr;
   double theta = kTheta;
+  std::optional<double> local;  // theta of layers that attend to a window
 };
 
-Result<Rope> rope_of(const json::Value& config) {
+Result<Rope> rope_of(const json::Value& config, const Architecture& of) {
   static const json::Value none = json::Object{};
-  Rope out{.type = {}, .in = &first(config, {"rope_parameters", "rope_scaling"})};
+  const bool gemma3 = of.name == "gemma3";
+  Rope out{.type = {}, .in = &first(config, {"rope_parameters", "rope_scaling"}), .local = {}};
   if (out.in->is_null()) out.in = &none;
-  if (!out.in->is_object() || out.in->find("full_attention") != nullptr || out.in->find("sliding_attention") != nullptr)
+  if (gemma3) {
+    out.theta = kGemma3Theta;
+    const json::Value& window = first(first(*out.in, {"sliding_attention"}), {"rope_theta"});
+    const json::Value& local = window.is_null() ? first(config, {"rope_local_base_freq"}) : window;
+    out.local = kTheta;
+    if (!local.is_null()) {
+      SY_TRY(out.local, decimal(local, "rope_local_base_freq"));
+    }
+    if (const json::Value& all = first(*out.in, {"full_attention"}); !all.is_null()) out.in = &all;
+  }
+  if (!out.in->is_object() || out.in->find("full_attention") != nullptr ||
+      (!gemma3 && out.in->find("sliding_attention") != nullptr))
     return no("rope parameters of several kinds of layers aren't supported");
   out.type = first(*out.in, {"rope_type", "type"}).string();
   constexpr std::array kTypes = {"", "default", "linear", "yarn", "llama3"};
@@ -114,6 +131,36 @@ Result<std::vector<float>> llama3_factors(const json::Value& config, const Rope&
   return out;
 }
 
+// What llama.cpp takes for granted about Gemma.
+Result<bool> check_gemma(const json::Value& config, const Hyperparameters& of, const Rope& rope) {
+  const bool third = of.architecture->name == "gemma3";
+  SY_TRY(const u64 layers, whole(config, {"num_hidden_layers"}));
+  SY_TRY(const u64 width, whole(config, {"hidden_size"}));
+  const u64 largest = third ? 62 : 46;  // layers of the 27B models, whose attention is scaled otherwise
+  const u64 scale = layers == largest ? width / of.heads : of.head_size;
+  const json::Value& scaled = first(config, {"query_pre_attn_scalar"});
+  if (!scaled.is_null()) {
+    SY_TRY(const double found, decimal(scaled, "query_pre_attn_scalar"));
+    if (found != static_cast<double>(scale))
+      return no(fmt::format("query_pre_attn_scalar is {}; expected {}", json::compact(scaled), scale));
+  }
+  const u64 period = third ? 6 : 2;  // every so many layers one that attends to everything
+  const json::Value& pattern = first(config, {"sliding_window_pattern", "_sliding_window_pattern"});
+  if (!pattern.is_null() && pattern.unsigned_integer() != period)
+    return no(fmt::format("sliding_window_pattern is {}; expected {}", json::compact(pattern), period));
+  const json::Array& kinds = config["layer_types"].array();
+  for (u64 i = 0; i < kinds.size(); ++i) {
+    const std::string_view wanted = (i + 1) % period == 0 ? "full_attention" : "sliding_attention";
+    if (kinds[i].string() != wanted) return no(fmt::format("layer_types[{}] isn't {}", i, wanted));
+  }
+  if (config["use_bidirectional_attention"].boolean()) return no("only causal models are supported");
+  if (third && !first(config, {"attn_logit_softcapping"}).is_null())
+    return no("attn_logit_softcapping isn't supported for this architecture");
+  if (!third && (rope.theta != kTheta || (!rope.type.empty() && rope.type != "default")))
+    return no("rope parameters other than a rope_theta of 10000 aren't supported for this architecture");
+  return true;
+}
+
 }  // namespace
 
 Result<Hyperparameters> read_hyperparameters(const json::Value& config) {
@@ -141,14 +188,15 @@ Result<Hyperparameters> read_hyperparameters(const json::Value& config) {
   if (!first(config, {"num_key_value_heads"}).is_null() || name != "LlamaForCausalLM") {
     SY_TRY(out.key_heads, whole(config, {"num_key_value_heads"}));
   }
-  if (!first(config, {"head_dim"}).is_null() || name == "Qwen3ForCausalLM") {
+  if (!first(config, {"head_dim"}).is_null() || name == "Qwen3ForCausalLM" || out.architecture->shifted) {
     SY_TRY(out.head_size, whole(config, {"head_dim"}));
-  } else if (name == "LlamaForCausalLM") {
+  } else if (out.architecture->pairs) {
     SY_TRY(const u64 size, head_size(config, out.heads));
     out.head_size = static_cast<u32>(size);
   }
   SY_TRY(out.vocabulary, whole(config, {"vocab_size"}));
-  SY_TRY(const Rope rope, rope_of(config));
+  SY_TRY(const Rope rope, rope_of(config, *out.architecture));
+  if (out.architecture->shifted) SY_CHECK(check_gemma(config, out, rope));
   if (rope.type == "llama3") {
     if (!out.architecture->pairs) return no("the rope type \"llama3\" isn't supported for this architecture");
     SY_TRY(out.frequencies, llama3_factors(config, rope, out.heads));
@@ -169,7 +217,7 @@ Result<bool> put_hyperparameters(GgufKeys& keys, const json::Value& config, cons
   SY_CHECK(number("feed_forward_length", {"intermediate_size"}));
   SY_CHECK(number("attention.head_count", {"num_attention_heads"}));
   keys.number(begin + ".attention.head_count_kv", static_cast<u32>(of.key_heads));
-  SY_TRY(const Rope rope, rope_of(config));
+  SY_TRY(const Rope rope, rope_of(config, *of.architecture));
   const auto factor = [&](std::string_view key, std::initializer_list<std::string_view> from) -> Result<bool> {
     const json::Value& value = first(*rope.in, from);
     if (value.is_null()) return true;
@@ -190,7 +238,8 @@ Result<bool> put_hyperparameters(GgufKeys& keys, const json::Value& config, cons
     SY_CHECK(factor("yarn_beta_fast", {"beta_fast"}));
     SY_CHECK(factor("yarn_beta_slow", {"beta_slow"}));
   }
-  keys.decimal(begin + ".rope.freq_base", static_cast<float>(rope.theta));
+  if (begin != "gemma2") keys.decimal(begin + ".rope.freq_base", static_cast<float>(rope.theta));
+  if (rope.local) keys.decimal(begin + ".rope.freq_base_swa", static_cast<float>(*rope.local));
   const json::Value& epsilon = first(config, {"rms_norm_eps"});
   SY_TRY(const double small, decimal(epsilon, "rms_norm_eps"));
   keys.decimal(begin + ".attention.layer_norm_rms_epsilon", static_cast<float>(small));
@@ -199,6 +248,15 @@ Result<bool> put_hyperparameters(GgufKeys& keys, const json::Value& config, cons
     keys.number(begin + ".attention.value_length", of.head_size);
   }
   keys.number("general.file_type", type);
+  if (of.architecture->shifted) {
+    SY_CHECK(number("attention.sliding_window", {"sliding_window"}));
+    for (const std::string_view key : {"attn_logit_softcapping", "final_logit_softcapping"}) {
+      const json::Value& cap = first(config, {key});
+      if (cap.is_null()) continue;
+      SY_TRY(const double value, decimal(cap, key));
+      keys.decimal(fmt::format("{}.{}", begin, key), static_cast<float>(value));
+    }
+  }
   if (of.architecture->pairs) {
     SY_CHECK(number("vocab_size", {"vocab_size"}));
     SY_TRY(const u64 size, head_size(config, of.heads));

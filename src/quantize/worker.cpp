@@ -170,6 +170,7 @@ std::vector<std::byte> encode(const Plan& plan) {
     for (const u32 number : {copy.type, copy.from, copy.file}) put_number(out, number, 4);
     put_range(out, copy.at);
     put_number(out, copy.heads, 8);
+    put_number(out, copy.shifted ? 1 : 0, 1);
     put_number(out, copy.values.size(), 8);
     for (const float value : copy.values) put_number(out, std::bit_cast<u32>(value), 4);
   }
@@ -194,6 +195,7 @@ Result<Plan> decode_plan(Bytes answer, const std::vector<u64>& sizes) {
     if (copy.file >= sizes.size()) return inconsistent();
     copy.at = range(in, sizes[copy.file]);
     copy.heads = in.read<u64>("heads");
+    copy.shifted = in.read<u8>("shifted") != 0;
     copy.values.resize(count(in, kMostFactors));
     for (float& value : copy.values) value = in.read<float>("value");
     const bool known = copy.type == copy.from ? copy.from == 0 || copy.from == 1 || copy.from == 30
@@ -203,6 +205,7 @@ Result<Plan> decode_plan(Bytes answer, const std::vector<u64>& sizes) {
     if (copy.values.empty() ? *bytes != copy.at.end - copy.at.begin
                             : copy.values.size() != elements || copy.type != 0 || copy.heads != 0)
       return inconsistent();
+    if (copy.shifted && (copy.type != 0 || copy.heads != 0 || !copy.values.empty())) return inconsistent();
     if (copy.heads != 0) {
       const u64 rows = copy.dimensions.empty() ? 1 : copy.dimensions.back();
       if (copy.heads > rows || rows % copy.heads != 0 || rows / copy.heads % 2 != 0 || *bytes / copy.heads > kMostHead)

@@ -133,6 +133,7 @@ TEST(Convert, WorkersAreNotBelieved) {
   EXPECT_FALSE(changed([](Copy& copy) { copy.type = 2; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.from = 30; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.heads = 3; }));
+  EXPECT_FALSE(changed([](Copy& copy) { copy.shifted = true; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.heads = 1'000'000; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.dimensions = {UINT64_MAX, 3}; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.values = {1, 2}; }));

@@ -1,0 +1,31 @@
+// SentencePiece models (tokenizer.model, spiece.model): a protobuf of pieces, and how text is normalised.
+//
+// Spec: sentencepiece_model.proto. Every byte belongs to a field that the specification has, or the cursor fails there.
+// Attack resisted: lengths beyond what encloses them, numbers without end, pieces without a text. Tested by
+// tests/oracle/repository_test.py, tests/cli/convert_test.py and tests/unit/sentencepiece_test.cpp; fuzzed.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/cursor.hpp"
+
+namespace steelyard::wire {
+
+struct SentencePiece {
+  enum class Type : u32 { normal = 1, unknown, control, user_defined, unused, byte };
+  std::string text;
+  float score = 0;
+  Type type = Type::normal;
+};
+
+struct SentencePieceSettings {
+  enum class Algorithm : u32 { unigram = 1, bpe, word, character };
+  Algorithm algorithm = Algorithm::unigram;
+  u64 normalization = 0;  // bytes of a table of replacements; 0: text stays as it is
+};
+
+// All of the cursor's bytes, a piece at a time. What came before a fault was given.
+SentencePieceSettings read_sentencepiece(Cursor& in, const std::function<void(SentencePiece)>& give);
+
+}  // namespace steelyard::wire
