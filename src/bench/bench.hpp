@@ -32,11 +32,15 @@ Result<std::optional<Measurement>> run_expectation(engine::Pool& pool, const Exp
 Result<std::vector<Measurement>> damage(engine::Engine& engine, std::string_view text, u32 window,
                                         const engine::Listener& listener);
 
-struct Plan {
-  const io::File* model = nullptr;
-  std::string name;  // of the file, for the record
+struct Weights {
+  std::string name;  // for the record
   std::string sha256;
-  bool overridden = false;  // its scan found something
+  const io::File* file = nullptr;
+};
+
+struct Plan {
+  std::vector<Weights> model;  // its files in their order
+  bool overridden = false;     // its scan found something
   std::filesystem::path engine;
   std::string engine_sha256;
   engine::Needs needs;

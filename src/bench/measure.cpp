@@ -39,7 +39,12 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
     return fail(ErrorCode::usage, "nothing to measure");
   evidence::Record record;
   record.kind = "bench";
-  record.subjects.push_back({"weights", plan.name, plan.sha256, plan.model->size()});
+  std::string digests;
+  for (const Weights& one : plan.model) {
+    record.subjects.push_back({"weights", one.name, one.sha256, one.file->size()});
+    digests += one.sha256;
+  }
+  const std::string model = plan.model.size() == 1 ? digests : sha256(digests);
   record.method.tool = STEELYARD_VERSION;
   record.method.analyzer = kAnalyzer;
   record.method.engine = "sha256:" + plan.engine_sha256;
@@ -55,7 +60,7 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
   };
   engine::Options options;
   options.program = plan.engine;
-  options.model = plan.model;
+  for (const Weights& one : plan.model) options.model.push_back(one.file);
   options.needs = plan.needs;
   options.load.context = plan.context;
   Layers layers;
@@ -71,7 +76,7 @@ Result<evidence::Record> measure(const Plan& plan, const Told& tell) {
     options.load.sequences = kSequences;
     SY_TRY(engine::Pool pool, engine::Pool::start(options, plan.workers));
     if (!plan.answers.empty()) {
-      auto answers = engine::Answers::open(plan.answers, plan.sha256, plan.engine_sha256, plan.context);
+      auto answers = engine::Answers::open(plan.answers, model, plan.engine_sha256, plan.context);
       if (answers) pool.remember(std::move(*answers));
     }
     for (const auto& engine : pool.engines()) layers.add(engine->hello().sandbox);

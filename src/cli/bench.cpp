@@ -54,9 +54,11 @@ Result<int> import(Session& session) {
   report::Report report = session.report("bench", name);
   for (const std::string& file : arguments.all("import")) {
     SY_TRY(const std::string text, io::read_text(file));
-    const auto& subject = model.scan.subjects.front();
-    auto record = bench::import_scores(text, {"weights", subject.path, model.sha256, subject.bytes});
+    auto record = bench::import_scores(text, {});
     if (!record) return fail(record.error().code, fmt::format("{}: {}", text::display(file), record.error().message));
+    record->subjects.clear();
+    for (const Weights& one : model.files)
+      record->subjects.push_back({"weights", one.name, one.sha256, one.file.size()});
     record->run.at = format_time(session.environment().now());
     session.keep(*record);
     report.records.push_back(std::move(*record));

@@ -83,7 +83,9 @@ Result<std::optional<Converted>> converted(Session& session, const std::string& 
     return fail(ErrorCode::io, shown + " changed while it was converted");
   SY_TRY(io::File out, io::File::open(fs::canonical(file->path())));
   std::string sha256 = io::hash(out);
-  return std::optional(Converted{std::move(file), Scanned{std::move(out), std::move(sha256), std::move(record), why},
+  std::vector<Weights> weights;
+  weights.push_back({called, std::move(out), std::move(sha256)});
+  return std::optional(Converted{std::move(file), Scanned{std::move(weights), std::move(record), why},
                                  std::move(called), std::move(parts)});
 }
 

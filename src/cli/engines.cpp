@@ -25,15 +25,17 @@ Result<std::filesystem::path> find_engine(Session& session) {
 }
 
 // Held against this machine: --memory of bench is about another.
-engine::Needs needs_of(const Session& session, const evidence::Record& scan) {
+engine::Needs needs_of(const Session& session, const evidence::Record& scan, const std::vector<Weights>& files) {
+  if (files.size() != 1) return {};
+  const Examination found = about(scan.found, files.front().name);
   std::string why;
-  const auto estimate = bench::estimate(scan.found, scan.subjects.front().bytes, false, why);
+  const auto estimate = bench::estimate(found, files.front().file.size(), false, why);
   if (!estimate) return {};
   return {.shared = estimate->file,
           .own = estimate->repacked + estimate->runtime,
           .per_token = estimate->per_token,
           .per_position = estimate->beside,
-          .plain_per_position = bench::plain_attention(scan.found),
+          .plain_per_position = bench::plain_attention(found),
           .available = host::memory(session.environment()).available};
 }
 
@@ -54,26 +56,75 @@ std::string objection(const evidence::Record& scan) {
   return whole ? "" : "the scan couldn't examine all of it";
 }
 
+Examination about(const Examination& found, std::string_view path) {
+  Examination out;
+  out.artifacts = found.artifacts;
+  for (const Fact& fact : found.facts) {
+    if (fact.artifact && found.artifacts[*fact.artifact].path == path) out.facts.push_back(fact);
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> gguf_model(const Examination& found, const std::string& name) {
+  struct Part {
+    std::string path;
+    u64 index = 0;
+    u64 count = 1;
+  };
+  std::vector<Part> parts;
+  for (const Artifact& artifact : found.artifacts) {
+    if (artifact.format != "gguf" || artifact.parent) continue;
+    const Examination own = about(found, artifact.path);
+    const auto number = [&](std::string_view key) {
+      const Fact* fact = own.fact(key);
+      return fact == nullptr ? std::nullopt : fact->value.unsigned_integer();
+    };
+    const Fact* architecture = own.fact("model.architecture");
+    if (architecture != nullptr && architecture->value.string() == "clip") continue;  // what sees for the model
+    parts.push_back({artifact.path, number("split.index").value_or(0), number("split.count").value_or(1)});
+  }
+  const std::string shown = text::display(name);
+  if (parts.empty())
+    return fail(ErrorCode::usage, fmt::format("{}: expected a GGUF file, or a folder with one", shown));
+  std::ranges::sort(parts, {}, &Part::index);
+  const u64 count = parts.front().count;
+  if (parts.size() > 1 && (count != parts.size() || !std::ranges::all_of(parts, [&](const Part& one) {
+                             return one.count == count && &one - parts.data() == static_cast<i64>(one.index);
+                           })))
+    return fail(ErrorCode::usage, fmt::format("{}: {} GGUF files that aren't the parts of one model; name one of them",
+                                              shown, parts.size()));
+  if (parts.size() != std::max<u64>(count, 1))
+    return fail(ErrorCode::usage, fmt::format("{}: 1 of {} files of a model; the others aren't there", shown, count));
+  std::vector<std::string> out;
+  for (Part& one : parts) out.push_back(std::move(one.path));
+  return out;
+}
+
 Result<Scanned> scanned(Session& session, const std::string& name, std::string_view verb) {
   SY_TRY(const auto targets, session.targets({name}));
   SY_TRY(scan::Options options, session.scan_options());
   options.hash = true;
   SY_TRY(const auto services, session.services());
   SY_TRY(evidence::Record record, scan::scan(targets.front(), options, services));
-  const auto& files = targets.front().files;
-  if (files.size() != 1 || record.found.artifacts.empty() || record.found.artifacts.front().format != "gguf")
-    return fail(ErrorCode::usage, fmt::format("{}: expected one GGUF file", text::display(name)));
+  SY_TRY(const std::vector<std::string> chosen, gguf_model(record.found, name));
   const bool forced = session.arguments().has("override");
   const std::string why = objection(record);
   if (!why.empty() && !forced)
     return fail(ErrorCode::usage, fmt::format("{} isn't {}: {} (steelyard scan {}; --override uses it all the same)",
                                               text::display(name), verb, why, text::display(name)));
-  SY_TRY(io::File file, io::File::open(files.front().path));
-  // What is loaded has to be what was scanned.
-  std::string sha256 = record.subjects.front().sha256;
-  if (sha256.empty() || io::hash(file) != sha256)
-    return fail(ErrorCode::io, fmt::format("{} changed while it was being scanned", text::display(name)));
-  return Scanned{std::move(file), std::move(sha256), std::move(record), why};
+  std::vector<Weights> files;
+  for (const std::string& one : chosen) {
+    const auto target = std::ranges::find(targets.front().files, one, &scan::TargetFile::name);
+    const auto subject = std::ranges::find(record.subjects, one, &evidence::Subject::path);
+    if (target == targets.front().files.end() || subject == record.subjects.end())
+      return fail(ErrorCode::internal, fmt::format("{} isn't among what was scanned", text::display(one)));
+    SY_TRY(io::File file, io::File::open(target->path));
+    // What is loaded has to be what was scanned.
+    if (subject->sha256.empty() || io::hash(file) != subject->sha256)
+      return fail(ErrorCode::io, fmt::format("{} changed while it was being scanned", text::display(one)));
+    files.push_back({one, std::move(file), subject->sha256});
+  }
+  return Scanned{std::move(files), std::move(record), why};
 }
 
 Result<Cleared> clear(Session& session, const std::string& name) {
@@ -82,9 +133,8 @@ Result<Cleared> clear(Session& session, const std::string& name) {
   std::error_code error;
   SY_TRY(const io::File program, io::File::open(std::filesystem::weakly_canonical(engine, error)));
   std::string digest = io::hash(program);
-  const engine::Needs needs = needs_of(session, model.scan);
-  return Cleared{std::move(model.file),   std::move(model.sha256), std::move(model.scan),
-                 std::move(engine),       std::move(digest),       needs,
+  const engine::Needs needs = needs_of(session, model.scan, model.files);
+  return Cleared{std::move(model.files),  std::move(model.scan), std::move(engine), std::move(digest), needs,
                  !model.objection.empty()};
 }
 
@@ -131,9 +181,8 @@ std::vector<std::string> claims_made(const evidence::Record& scan) {
 }
 
 Result<evidence::Record> run_plan(Session& session, const Cleared& model, bench::Plan plan) {
-  plan.model = &model.file;
-  plan.name = model.scan.subjects.front().path;
-  plan.sha256 = model.sha256;
+  plan.model.clear();
+  for (const Weights& one : model.files) plan.model.push_back({one.name, one.sha256, &one.file});
   plan.overridden = model.overridden;
   plan.engine = model.engine;
   plan.engine_sha256 = model.engine_sha256;

@@ -13,10 +13,15 @@ inline constexpr Flag kEngine = {"--engine", "FILE", "the engine to use (default
 inline constexpr Flag kOverride = {"--override", "", "use a model although its scan found something; goes on record",
                                    ""};
 
-// A model that may be run.
-struct Cleared {
+struct Weights {
+  std::string name;  // as the scan's record has it
   io::File file;
   std::string sha256;
+};
+
+// A model that may be run.
+struct Cleared {
+  std::vector<Weights> files;  // in their order
   evidence::Record scan;
   std::filesystem::path engine;
   std::string engine_sha256;
@@ -24,23 +29,26 @@ struct Cleared {
   bool overridden = false;
 };
 
-// One GGUF file that was scanned, and is still what was scanned.
+// A GGUF model that was scanned, and is still what was scanned.
 struct Scanned {
-  io::File file;
-  std::string sha256;
-  evidence::Record scan;
-  std::string objection;  // why it shouldn't be used; with --override it is all the same
+  std::vector<Weights> files;  // in their order; several where it is split
+  evidence::Record scan;       // of all that lies beside it too
+  std::string objection;       // why it shouldn't be used; with --override it is all the same
 };
 
+// The facts about one file.
+Examination about(const Examination& found, std::string_view path);
+// The GGUF model among these files: its parts in their order. An Error when there is none, or more than one.
+Result<std::vector<std::string>> gguf_model(const Examination& found, const std::string& name);
 // Why a model with this scan isn't used, or nothing.
 std::string objection(const evidence::Record& scan);
 
-// An Error when `name` stands for anything but one GGUF file, or when the scan objects (unless --override).
+// An Error when what `name` stands for holds no GGUF model or several, or when the scan objects (unless --override).
 // `verb`: what isn't done then, "run".
 Result<Scanned> scanned(Session& session, const std::string& name, std::string_view verb);
 
-// Scans the one GGUF file that `name` stands for. An Error when it is something else, when the scan finds anything of
-// high severity or above or couldn't examine all of it (unless --override), or when there is no engine.
+// Scans what `name` stands for, in which there is one GGUF model. An Error when there isn't, when the scan finds
+// anything of high severity or above or couldn't examine all of it (unless --override), or when there is no engine.
 Result<Cleared> clear(Session& session, const std::string& name);
 
 // Those that the requirements' [[expect]] tables ask for.

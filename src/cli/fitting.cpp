@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "bench/fits.hpp"
+#include "cli/engines.hpp"
 #include "cli/gather.hpp"
 #include "host/machine.hpp"
 #include "scan/scan.hpp"
@@ -45,13 +47,13 @@ Result<int> fit(Session& session) {
   SY_TRY(scan::Options options, session.scan_options());
   SY_TRY(const auto services, session.services());
   SY_TRY(evidence::Record scan, scan::scan(targets.front(), options, services));
-  if (targets.front().files.size() != 1 || scan.found.artifacts.empty() ||
-      scan.found.artifacts.front().format != "gguf")
-    return fail(ErrorCode::usage, fmt::format("{}: expected one GGUF file", text::display(name)));
+  SY_TRY(const std::vector<std::string> files, gguf_model(scan.found, name));
 
   evidence::Record record;
   record.kind = "estimate";
-  record.subjects = scan.subjects;
+  for (const evidence::Subject& subject : scan.subjects) {
+    if (std::ranges::find(files, subject.path) != files.end()) record.subjects.push_back(subject);
+  }
   record.method.tool = scan.method.tool;
   record.method.analyzer = 1;
   record.method.params = json::Value().set("memory", available);
@@ -59,7 +61,12 @@ Result<int> fit(Session& session) {
   report::Report report = session.report("bench", name);
   report.fail_on.reset();
   std::string why;
-  const auto estimate = bench::estimate(scan.found, scan.subjects.front().bytes, false, why);
+  std::optional<bench::Estimate> estimate;
+  if (files.size() > 1 || record.subjects.size() != 1) {
+    why = "it is split into several files";
+  } else {
+    estimate = bench::estimate(about(scan.found, files.front()), record.subjects.front().bytes, false, why);
+  }
   if (!estimate) {
     record.found.facts.push_back({"model.fits", json::Value().set("state", "undetermined").set("why", why),
                                   std::nullopt, std::nullopt, Assurance::missing});

@@ -59,7 +59,7 @@ Result<bool> made_before(Session& session, Inputs& from, const fs::path& path, u
   SY_TRY(io::File file, opened(path));
   const auto text = io::read_text(path.string() + ".intoto.json", u64{1} << 20);
   const auto said = text ? quantize::read_matrix_attestation(*text) : fail(ErrorCode::io, "");
-  if (!said || said->matrix->sha256 != io::hash(file) || said->source.sha256 != from.source.sha256 ||
+  if (!said || said->matrix->sha256 != io::hash(file) || said->source.sha256 != from.weights().sha256 ||
       said->calibration->text.sha256 != io::hash(*from.text) || said->calibration->most != most ||
       said->calibration->text.name != from.text_path.filename().string() ||
       said->calibration->program != from.calibrator->sha256)
@@ -164,7 +164,7 @@ Result<int> answer(Session& session) {
   quantize::Derivation of = derivation(session, from, result, {out.filename().string(), sha256, bytes});
   const evidence::Record record = record_of(of, from, static_cast<u64>(milliseconds() - begun));
   of.record = evidence::id(record);
-  if (!from.source.file.unchanged()) return fail(ErrorCode::io, "the source changed while it was quantized");
+  if (!from.weights().file.unchanged()) return fail(ErrorCode::io, "the source changed while it was quantized");
   SY_CHECK(result.file->publish(out));
   SY_CHECK(io::write_atomically(out.string() + ".intoto.json", json::pretty(quantize::slsa(of)) + "\n"));
   // ggufpacker re-derives from one file and without --allow-requantize.

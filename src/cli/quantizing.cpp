@@ -42,7 +42,7 @@ fs::path state_of(const Session& session, const Inputs& from, const std::string&
   std::error_code error;
   fs::create_directories(cache / "calibration", error);
   if (error) return {};
-  const std::string key = fmt::format("{} {} {} {} {}", from.source.sha256, text, from.calibrator->sha256,
+  const std::string key = fmt::format("{} {} {} {} {}", from.weights().sha256, text, from.calibrator->sha256,
                                       from.text_path.filename().string(), most);
   return fs::canonical(cache / "calibration", error) / (sha256(key).substr(0, 32) + ".gguf");
 }
@@ -107,14 +107,15 @@ Result<Inputs> inputs(Session& session, const Wanted& wanted) {
     source.emplace(std::move(directory->source));
   } else {
     SY_TRY(source, scanned(session, wanted.source, "quantized"));
-    name = fs::path(source->scan.subjects.front().path).filename().string();
+    if (source->files.size() > 1)
+      return fail(ErrorCode::usage, fmt::format("{}: a model in {} files; llama-gguf-split --merge joins them",
+                                                text::display(wanted.source), source->files.size()));
+    name = fs::path(source->files.front().name).filename().string();
   }
   const std::string shown = text::display(wanted.source);
   SY_TRY(const quantize::ReadLayout read, layout_reader(session));
-  auto layout = read(source->file);
+  auto layout = read(source->files.front().file);
   if (!layout) return fail(layout.error().code, fmt::format("{}: {}", shown, layout.error().message));
-  if (layout->keys.contains("split.count"))
-    return fail(ErrorCode::usage, fmt::format("{}: one of several shards; llama-gguf-split --merge joins them", shown));
   if (quantize::quantized(*layout) && !wanted.requantize)
     return fail(ErrorCode::usage, fmt::format("{}: it is quantized already, and again costs quality; "
                                               "--allow-requantize does it all the same",
@@ -147,7 +148,7 @@ Result<bool> calibrate(Session& session, Inputs& from, const fs::path& matrix, u
   SY_TRY(const quantize::ReadLayout read, layout_reader(session));
   const std::string text = io::hash(*from.text);
   const fs::path state = state_of(session, from, text, most);
-  const quantize::Calibration request{.source = &from.source.file,
+  const quantize::Calibration request{.source = &from.weights().file,
                                       .layout = &from.layout,
                                       .program = &*from.calibrator,
                                       .text = &*from.text,
@@ -175,7 +176,7 @@ Result<bool> calibrate(Session& session, Inputs& from, const fs::path& matrix, u
 
 Result<quantize::Made> made(Session& session, const Inputs& from, const fs::path& beside) {
   SY_TRY(const quantize::ReadLayout read, layout_reader(session));
-  quantize::Request request{.source = &from.source.file,
+  quantize::Request request{.source = &from.weights().file,
                             .layout = &from.layout,
                             .program = &from.program,
                             .matrix = from.matrix ? &*from.matrix : nullptr,
@@ -196,7 +197,7 @@ quantize::Derivation derivation(const Session& session, const Inputs& from, cons
                                 quantize::Named output) {
   quantize::Derivation out;
   out.output = std::move(output);
-  out.source = {from.name, from.source.sha256, from.source.file.size()};
+  out.source = {from.name, from.weights().sha256, from.weights().file.size()};
   out.parts = from.parts;
   if (from.matrix)
     out.matrix = quantize::Named{from.matrix_path.filename().string(), io::hash(*from.matrix), from.matrix->size()};

@@ -24,7 +24,7 @@ struct Inputs {
   std::unique_ptr<quantize::Temporary> converted;  // what source is, when it was a directory
   std::vector<quantize::Named> parts;              // and its files
   std::string name;                                // of the source, without its folder
-  Scanned source;
+  Scanned source;                                  // of one file
   quantize::Layout layout;
   quantize::Program program;
   std::optional<io::File> matrix;
@@ -37,6 +37,8 @@ struct Inputs {
   quantize::Type type;
   bool requantize = false;
   u32 threads = 1;
+
+  const Weights& weights() const { return source.files.front(); }
 };
 
 struct Wanted {

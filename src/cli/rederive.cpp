@@ -88,7 +88,7 @@ json::Value document(const quantize::Difference& found, const Inputs& from, bool
   return json::Value()
       .set("identical", found.identical)
       .set("type", from.type.name)
-      .set("source", "sha256:" + from.source.sha256)
+      .set("source", "sha256:" + from.weights().sha256)
       .set("quantizer", "sha256:" + from.program.sha256)
       .set("imatrix_identical", from.matrix ? json::Value(same_matrix) : json::Value())
       .set("keys", names(found.keys))
@@ -163,7 +163,7 @@ Result<int> answer(Session& session) {
   auto layout = read(have);
   if (!layout) return fail(ErrorCode::usage, fmt::format("{}: {}", shown, layout.error().message));
   SY_TRY(Inputs from, inputs(session, wanted));
-  if (!claimed.source.sha256.empty() && claimed.source.sha256 != from.source.sha256)
+  if (!claimed.source.sha256.empty() && claimed.source.sha256 != from.weights().sha256)
     return fail(ErrorCode::usage, fmt::format("{}: not the source that the attestation names (sha256 {})",
                                               text::display(wanted.source), claimed.source.sha256));
   if (claimed.matrix && from.matrix && claimed.matrix->sha256 != io::hash(*from.matrix))

@@ -144,7 +144,7 @@ Result<int> answer(Session& session) {
   SY_TRY(const Cleared model, clear(session, arguments.positional[0]));
   engine::Options options;
   options.program = model.engine;
-  options.model = &model.file;
+  for (const Weights& one : model.files) options.model.push_back(&one.file);
   options.needs = model.needs;
   if (arguments.has("memory")) {
     SY_TRY(options.needs.available, memory_for_models(session));
@@ -167,6 +167,8 @@ Result<int> answer(Session& session) {
   if (arguments.value("format", "text") == "json") {
     json::Value layers = json::Array{};
     for (const std::string& layer : engine->hello().sandbox) layers.push(text::display(layer, 40));
+    json::Value files = json::Array{};
+    for (const Weights& file : model.files) files.push("sha256:" + file.sha256);
     fmt::print("{}\n", json::pretty(json::Value()
                                         .set("text", text::to_value(one.text))
                                         .set("stop", word(one.stop))
@@ -176,7 +178,7 @@ Result<int> answer(Session& session) {
                                         .set("total_ms", one.total_us / 1000)
                                         .set("load_ms", engine->loaded().milliseconds)
                                         .set("sandbox", std::move(layers))
-                                        .set("model", "sha256:" + model.sha256)
+                                        .set("model", std::move(files))
                                         .set("engine", "sha256:" + model.engine_sha256)
                                         .set("override", model.overridden)));
   } else {

@@ -34,10 +34,11 @@ u64 most_work(const Request& request, std::size_t items) {
 
 Result<std::unique_ptr<Engine>> Engine::start(const Options& options) {
   SY_CHECK(options.needs.check(options.load));
-  const u64 files = options.model->size() + (options.reference == nullptr ? 0 : options.reference->size());
+  u64 files = options.reference == nullptr ? 0 : options.reference->size();
+  for (const io::File* file : options.model) files += file->size();
   const u64 memory = options.memory_bytes > 0 ? options.memory_bytes : options.needs.address_space(options.load, files);
   SY_TRY(auto channel,
-         launch(options.program, *options.model, options.reference, memory, options.load.threads, options.sandboxed));
+         launch(options.program, options.model, options.reference, memory, options.load.threads, options.sandboxed));
   SY_TRY(auto engine, over(std::move(channel), options.seconds));
   SY_CHECK(engine->load(options.load));
   if (options.reference != nullptr) {

@@ -1,7 +1,7 @@
 // Engine: the client of steelyard-engine, which runs one model in a sandboxed process of its own.
 //
-//   SY_TRY(auto engine, Engine::start({.program = path, .model = model, .load = {.context = 2048, .sequences = 16}}));
-//   SY_TRY(Tokens tokens, engine->tokenize({.text = "The capital of France is"}));
+//   SY_TRY(auto engine, Engine::start({.program = path, .model = {&file}, .load = {.context = 2048, .sequences =
+//   16}})); SY_TRY(Tokens tokens, engine->tokenize({.text = "The capital of France is"}));
 //   SY_TRY(std::vector<Generated> answers, engine->generate({.prefix = tokens, .prompts = {{}}, .most = 32}));
 //
 // A crash, a refusal or a silence of the worker is the Error of that request (ErrorCode::resource); after a crash every
@@ -47,7 +47,7 @@ class Channel {
 
 struct Options {
   std::filesystem::path program;        // steelyard-engine of a stack
-  const io::File* model = nullptr;      // stays open while the engine starts
+  std::vector<const io::File*> model;   // its parts in their order; open while the engine starts
   const io::File* reference = nullptr;  // for compare()
   Load load;
   Needs needs;            // held against what this machine has

@@ -28,6 +28,7 @@ namespace steelyard::engine {
 namespace {
 
 constexpr std::size_t kPage = 4096;
+constexpr int kFirst = 3;  // descriptor of the child
 
 class Process final : public Channel {
  public:
@@ -131,7 +132,7 @@ struct Descriptor {
 
 }  // namespace
 
-Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, const io::File& model,
+Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, const std::vector<const io::File*>& model,
                                         const io::File* reference, u64 memory_bytes, u32 threads, bool sandboxed) {
   const auto failed = [&](std::string_view what, int error) {
     return fail(ErrorCode::resource,
@@ -148,22 +149,26 @@ Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, co
 
   // Copies above those that the child is given, so that none is overwritten before it is used.
   std::vector<Descriptor> copies;
-  copies.reserve(4);
-  for (const int fd :
-       {theirs.fd, model.descriptor(), control.fd, reference == nullptr ? -1 : reference->descriptor()}) {
-    if (fd >= 0) copies.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 64));
+  std::vector<int> given = {theirs.fd, control.fd};
+  for (const io::File* file : model) given.push_back(file->descriptor());
+  if (reference != nullptr) given.push_back(reference->descriptor());
+  copies.reserve(given.size());
+  for (const int fd : given) {
+    copies.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(given.size()) + kFirst));
+    if (copies.back().fd < 0) return failed("too many files", errno);
   }
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   for (const int fd : {0, 1, 2}) ::posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
   for (std::size_t i = 0; i < copies.size(); ++i)
-    ::posix_spawn_file_actions_adddup2(&actions, copies[i].fd, static_cast<int>(i) + 3);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, static_cast<int>(copies.size()) + 3);
+    ::posix_spawn_file_actions_adddup2(&actions, copies[i].fd, static_cast<int>(i) + kFirst);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, static_cast<int>(copies.size()) + kFirst);
   std::string mode = sandboxed ? "--serve" : "--serve-open";
   std::string memory = std::to_string(memory_bytes);
   std::string name = program.string();
   std::string team = std::to_string(threads);
-  std::array<char*, 5> arguments{name.data(), mode.data(), memory.data(), team.data(), nullptr};
+  std::string parts = std::to_string(model.size());
+  std::array<char*, 6> arguments{name.data(), mode.data(), memory.data(), team.data(), parts.data(), nullptr};
   // One thread has nobody to wait for. Several spin for some ten microseconds at each of the thousand barriers of a
   // token before they sleep: the milliseconds that are libgomp's default starve whoever has to come to the barrier on a
   // busy machine.

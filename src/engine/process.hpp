@@ -5,7 +5,7 @@
 
 namespace steelyard::engine {
 
-Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, const io::File& model,
+Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, const std::vector<const io::File*>& model,
                                         const io::File* reference, u64 memory_bytes, u32 threads, bool sandboxed);
 
 }  // namespace steelyard::engine

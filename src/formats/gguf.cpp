@@ -375,6 +375,7 @@ class Parser {
                    name.empty() ? json::Value(fmt::format("unknown ({})", value.number)) : json::Value(name), value.at,
                    Assurance::claimed);
     }
+    if (key == "split.no" && value.numeric) later_part_ = value.number > 0;
     if (key == "split.no" && value.numeric) report_.fact("split.index", value.number, value.at, Assurance::claimed);
     if (key == "split.count" && value.numeric) report_.fact("split.count", value.number, value.at, Assurance::claimed);
     if (value.numeric && numbers_.size() < 256 &&
@@ -540,7 +541,7 @@ class Parser {
   void facts() {
     if (version_ >= 1 && version_ <= 3)
       report_.fact("model.format", fmt::format("GGUF v{}", version_), Range{0, 8}, Assurance::verified);
-    if (in_.ok() && architecture_.empty()) report_.add("GGF020", std::nullopt);
+    if (in_.ok() && architecture_.empty() && !later_part_) report_.add("GGF020", std::nullopt);
     vocabulary_.narrow = version_ == 1;
     check_vocabulary(vocabulary_, item_);
     model_.architecture = architecture_;
@@ -586,6 +587,7 @@ class Parser {
   bool ordered_ = true;
   bool broken_ = false;
   std::string architecture_;
+  bool later_part_ = false;  // of a split model: only the first says what it is
   json::Value special_;
   std::map<std::string, Value> numbers_;
   std::map<std::string, std::pair<json::Value, Range>> bases_;

@@ -38,6 +38,22 @@ Result<std::optional<evidence::Record>> runtime(const Request& request, const En
   return record;
 }
 
+// What was measured before, of the one GGUF model that the scan found.
+void recall(const evidence::Store& store, const evidence::Record& scan, std::vector<evidence::Record>& measured) {
+  std::vector<std::string> files;
+  for (const Artifact& artifact : scan.found.artifacts) {
+    if (artifact.format == "gguf" && !artifact.parent) files.push_back(scan.subjects[artifact.subject].sha256);
+  }
+  if (files.empty()) return;
+  const auto take = [&](std::string_view kind) {
+    for (evidence::Record& record : store.about(kind, files.front(), kMostMeasured)) {
+      if (record.subjects.size() == files.size()) measured.push_back(std::move(record));
+    }
+  };
+  if (measured.empty()) take("bench");
+  take("scores");
+}
+
 }  // namespace
 
 Result<Outcome> vet(const Request& request, const scan::Services& services) {
@@ -74,13 +90,7 @@ Result<Outcome> vet(const Request& request, const scan::Services& services) {
   SY_TRY(const auto verified, runtime(request, services.environment));
   if (verified) outcome.records.push_back(*verified);
   std::vector<evidence::Record> measured = request.measured;
-  if (measured.empty() && services.store != nullptr && outcome.records.front().subjects.size() == 1)
-    measured = services.store->about("bench", outcome.records.front().subjects.front().sha256, kMostMeasured);
-  if (services.store != nullptr && outcome.records.front().subjects.size() == 1) {
-    for (auto& claimed :
-         services.store->about("scores", outcome.records.front().subjects.front().sha256, kMostMeasured))
-      measured.push_back(std::move(claimed));
-  }
+  if (services.store != nullptr) recall(*services.store, outcome.records.front(), measured);
   outcome.records.insert(outcome.records.end(), measured.begin(), measured.end());
   for (std::size_t i = 0; i < request.contexts.size(); ++i) {
     std::vector<evidence::Record> records = {outcome.records[0], outcome.records[1], outcome.records[2 + i]};

@@ -85,7 +85,7 @@ Result<bool> serve(char** arguments, const std::set<std::string>& flags) {
   SY_TRY(const io::File model, io::File::open(arguments[2]));
   engine::Options options;
   options.program = arguments[1];
-  options.model = &model;
+  options.model = {&model};
   options.load.context = static_cast<u32>(std::atoi(arguments[4]));
   options.load.sequences = static_cast<u32>(std::atoi(arguments[5]));
   options.load.threads = static_cast<u32>(std::atoi(arguments[6]));

@@ -201,7 +201,7 @@ std::unique_ptr<Engine> start(bool sandboxed, u32 threads) {
   EXPECT_TRUE(model) << model.error().message;
   Options options;
   options.program = self;
-  options.model = &*model;
+  options.model = {&*model};
   options.memory_bytes = u64{2} << 30;
   options.seconds = 30;
   options.sandboxed = sandboxed;

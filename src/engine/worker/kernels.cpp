@@ -38,21 +38,22 @@ Behaviour behaviour(ggml_type type) {
 
 }  // namespace
 
-Kernels choose_kernels(std::FILE* file, bool fastest) {
+Kernels choose_kernels(const std::vector<std::string>& files, bool fastest) {
   if (fastest) return {};
-  ggml_context* tensors = nullptr;
-  const std::unique_ptr<gguf_context, void (*)(gguf_context*)> header(
-      gguf_init_from_file_ptr(file, {.no_alloc = true, .ctx = &tensors}), gguf_free);
-  const std::unique_ptr<ggml_context, void (*)(ggml_context*)> owner(tensors, ggml_free);
-  if (!header) throw std::runtime_error("llama.cpp can't load this file");
-  std::rewind(file);
   Kernels out{.repack = true, .exact = true};
-  for (ggml_tensor* one = ggml_get_first_tensor(tensors); one != nullptr; one = ggml_get_next_tensor(tensors, one)) {
-    if (ggml_n_dims(one) < 2) continue;  // norms and biases aren't multiplied
-    const Behaviour found = behaviour(one->type);
-    out.rows = std::max(out.rows, static_cast<std::size_t>(one->ne[1]));
-    if (found == Behaviour::exact_unpacked) out.repack = false;
-    if (found == Behaviour::inexact) out.exact = false;
+  for (const std::string& file : files) {
+    ggml_context* tensors = nullptr;
+    const std::unique_ptr<gguf_context, void (*)(gguf_context*)> header(
+        gguf_init_from_file(file.c_str(), {.no_alloc = true, .ctx = &tensors}), gguf_free);
+    const std::unique_ptr<ggml_context, void (*)(ggml_context*)> owner(tensors, ggml_free);
+    if (!header) throw std::runtime_error("llama.cpp can't load this file");
+    for (ggml_tensor* one = ggml_get_first_tensor(tensors); one != nullptr; one = ggml_get_next_tensor(tensors, one)) {
+      if (ggml_n_dims(one) < 2) continue;  // norms and biases aren't multiplied
+      const Behaviour found = behaviour(one->type);
+      out.rows = std::max(out.rows, static_cast<std::size_t>(one->ne[1]));
+      if (found == Behaviour::exact_unpacked) out.repack = false;
+      if (found == Behaviour::inexact) out.exact = false;
+    }
   }
   if (out.exact) ::setenv("GGML_CPU_TILED_MM", "0", 1);
   out.repack = out.repack || !out.exact;

@@ -4,7 +4,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdio>
+#include <string>
+#include <vector>
 
 namespace steelyard::engine {
 
@@ -16,6 +17,6 @@ struct Kernels {
 
 // Looks at the types of the tensors, and turns off the tiled product of ggml for this process unless `fastest`. The
 // file is at its beginning afterwards. Throws std::runtime_error when llama.cpp can't read the header.
-Kernels choose_kernels(std::FILE* file, bool fastest);
+Kernels choose_kernels(const std::vector<std::string>& files, bool fastest);
 
 }  // namespace steelyard::engine

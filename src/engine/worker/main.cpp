@@ -1,22 +1,26 @@
 // steelyard-engine: runs one model for Steelyard and can do nothing else.
 //
-// Descriptors: 3 the socket, 4 the model, 5 a page whose first word cancels, 6 the reference model, if any. It enters
-// its sandbox before it reads a byte of a model; what it can't enter it says in its first frame. Attack resisted:
-// llama.cpp's loader, templates and arithmetic are driven by the model's file; whoever takes them over finds no
-// network, no file system, no exec and no new thread; those it computes with were started before. Tested by
-// tests/cli/engine_test.py; the escape battery is tests/unit/engine_escape_test.cpp.
+// Descriptors: 3 the socket, 4 a page whose first word cancels, from 5 on the files of the model, then the reference
+// model, if any. It enters its sandbox before it reads a byte of a model; what it can't enter it says in its first
+// frame. Attack resisted: llama.cpp's loader, templates and arithmetic are driven by the model's file; whoever takes
+// them over finds no network, no file system, no exec and no new thread; those it computes with were started before.
+// Tested by tests/cli/engine_test.py; the escape battery is tests/unit/engine_escape_test.cpp.
 #include <llama.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "engine/worker/files.hpp"
 #include "engine/worker/lock.hpp"
 #include "engine/worker/model.hpp"
 #include "engine/worker/self_test.hpp"
@@ -26,9 +30,9 @@ namespace steelyard::engine {
 namespace {
 
 constexpr int kSocket = 3;
-constexpr int kModel = 4;
-constexpr int kControl = 5;
-constexpr int kReference = 6;
+constexpr int kControl = 4;
+constexpr int kModel = 5;
+constexpr u32 kMostFiles = 1000;
 
 bool send(const std::vector<std::byte>& frame) {
   for (std::size_t at = 0; at < frame.size();) {
@@ -58,9 +62,12 @@ M read(Bytes payload) {
 
 class Session {
  public:
-  // Opened as streams before the sandbox: that asks for their flags, which is forbidden later.
-  Session(std::atomic<u32>* control, u32 threads)
-      : control_(control), threads_(threads), files_{::fdopen(kModel, "rb"), ::fdopen(kReference, "rb")} {}
+  // `parts`: files of the model.
+  Session(std::atomic<u32>* control, u32 threads, u32 parts)
+      : control_(control),
+        threads_(threads),
+        reference_files_(hand_over(kModel + static_cast<int>(parts), 1)),
+        model_files_(hand_over(kModel, parts)) {}
 
   void answer(Type type, Bytes payload) {
     switch (type) {
@@ -109,10 +116,9 @@ class Session {
     auto& place = wanted.reference ? reference_ : model_;
     if (place) throw std::runtime_error("a model is loaded already");
     if (wanted.threads != threads_) throw std::runtime_error("another number of threads than it was started with");
-    std::FILE*& file = files_[wanted.reference ? 1 : 0];
-    if (file == nullptr) throw std::runtime_error("no model was handed over");
-    place =
-        std::make_unique<Model>(std::exchange(file, nullptr), wanted, [this] { return control_->load() != 0; }, tell());
+    const std::vector<std::string>& files = wanted.reference ? reference_files_ : model_files_;
+    if (files.empty()) throw std::runtime_error("no model was handed over");
+    place = std::make_unique<Model>(files, wanted, [this] { return control_->load() != 0; }, tell());
     give(Type::loaded, place->describe());
   }
 
@@ -159,18 +165,20 @@ class Session {
 
   std::atomic<u32>* control_;
   u32 threads_;
-  std::array<std::FILE*, 2> files_;
+  // In this order: the number of a reference that isn't there is the first to be used again.
+  std::vector<std::string> reference_files_;
+  std::vector<std::string> model_files_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Model> reference_;
   std::chrono::steady_clock::time_point told_;
 };
 
 // With `open` there is no sandbox: only to measure what it costs.
-int serve(u64 memory, u32 threads, bool open) {
+int serve(u64 memory, u32 threads, u32 parts, bool open) {
   void* page = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, kControl, 0);
   if (page == MAP_FAILED) return 1;
   llama_backend_init();
-  Session session(static_cast<std::atomic<u32>*>(page), threads);
+  Session session(static_cast<std::atomic<u32>*>(page), threads, parts);
   Hello hello;
   const auto start = [threads] { start_threads(threads); };
   if (!open) hello.sandbox = lock(memory, threads > 1 ? start : std::function<void()>());
@@ -204,8 +212,10 @@ int main(int count, char** arguments) {
   llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
   const std::string_view mode = count > 1 ? arguments[1] : "";
   if (mode == "--self-test") return engine::self_test();
-  if ((mode == "--serve" || mode == "--serve-open") && count == 4)
-    return engine::serve(std::strtoull(arguments[2], nullptr, 10),
-                         static_cast<steelyard::u32>(std::strtoul(arguments[3], nullptr, 10)), mode == "--serve-open");
+  if ((mode == "--serve" || mode == "--serve-open") && count == 5) {
+    const auto number = [&](int i) { return std::strtoull(arguments[i], nullptr, 10); };
+    const auto parts = static_cast<u32>(std::min<u64>(number(4), engine::kMostFiles));
+    return engine::serve(number(2), static_cast<u32>(number(3)), parts, mode == "--serve-open");
+  }
   return 2;
 }

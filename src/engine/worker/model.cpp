@@ -30,14 +30,15 @@ u64 microseconds() {
   return static_cast<u64>(duration_cast<std::chrono::microseconds>(steady_clock::now().time_since_epoch()).count());
 }
 
-Model::Model(std::FILE* file, const Load& load, const std::function<bool()>& cancelled, const Tell& tell)
+Model::Model(const std::vector<std::string>& files, const Load& load, const std::function<bool()>& cancelled,
+             const Tell& tell)
     : cancelled_(cancelled), model_(nullptr, llama_model_free), context_(nullptr, llama_free) {
   if (load.context == 0 || load.sequences == 0 || load.sequences > kMostSequences || load.threads == 0)
     refuse("impossible parameters of a load");
   const u64 begin = microseconds();
   llama_model_params wanted = llama_model_default_params();
   wanted.n_gpu_layers = 0;
-  const Kernels kernels = choose_kernels(file, load.fastest);
+  const Kernels kernels = choose_kernels(files, load.fastest);
   wanted.use_extra_bufts = kernels.repack;
   exact_ = kernels.exact && load.threads == 1;  // a product split between threads may add up in another order
   struct Listener {
@@ -51,8 +52,9 @@ Model::Model(std::FILE* file, const Load& load, const std::function<bool()>& can
     to->tell({percent, 100, percent});
     return !to->cancelled();
   };
-  model_.reset(llama_model_load_from_file_ptr(file, wanted));
-  std::fclose(file);
+  std::vector<const char*> names;
+  for (const std::string& file : files) names.push_back(file.c_str());
+  model_.reset(llama_model_load_from_splits(names.data(), names.size(), wanted));
   if (!model_) refuse("llama.cpp can't load this file");
   vocab_ = llama_model_get_vocab(model_.get());
   sequences_ = load.sequences;

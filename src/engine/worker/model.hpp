@@ -1,12 +1,14 @@
-// Model: one GGUF loaded by llama.cpp, and what the protocol asks of it. Throws std::runtime_error with a reason.
+// Model: one GGUF, or one in several files, loaded by llama.cpp, and what the protocol asks of it. Throws
+// std::runtime_error with a reason.
 //
 // Every sequence has key-value memory of its own (non-unified), so that an answer doesn't depend on what is decoded
 // beside it. Not thread-safe. Tested by tests/cli/engine_test.py.
 #pragma once
 
-#include <cstdio>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "engine/protocol.hpp"
 #include "engine/worker/lanes.hpp"
@@ -24,7 +26,9 @@ using Tell = std::function<void(const Progress& progress)>;
 class Model {
  public:
   // Takes over the file. `cancelled` is asked between and during decoding.
-  Model(std::FILE* file, const Load& load, const std::function<bool()>& cancelled, const Tell& tell);
+  // `files`: names of its parts, in their order (files.hpp).
+  Model(const std::vector<std::string>& files, const Load& load, const std::function<bool()>& cancelled,
+        const Tell& tell);
   ~Model();
 
   Loaded describe() const;
