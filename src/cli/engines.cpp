@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "base/text.hpp"
 #include "bench/fits.hpp"
@@ -70,18 +71,23 @@ Result<std::vector<std::string>> gguf_model(const Examination& found, const std:
     std::string path;
     u64 index = 0;
     u64 count = 1;
+    bool sees = false;  // for the model
   };
+  std::map<u32, Part> files;
+  for (u32 i = 0; i < found.artifacts.size(); ++i) {
+    const Artifact& artifact = found.artifacts[i];
+    if (artifact.format == "gguf" && !artifact.parent) files[i].path = artifact.path;
+  }
+  for (const Fact& fact : found.facts) {
+    const auto file = fact.artifact ? files.find(*fact.artifact) : files.end();
+    if (file == files.end()) continue;
+    if (fact.key == "split.index") file->second.index = fact.value.unsigned_integer().value_or(0);
+    if (fact.key == "split.count") file->second.count = fact.value.unsigned_integer().value_or(1);
+    if (fact.key == "model.architecture") file->second.sees = fact.value.string() == "clip";
+  }
   std::vector<Part> parts;
-  for (const Artifact& artifact : found.artifacts) {
-    if (artifact.format != "gguf" || artifact.parent) continue;
-    const Examination own = about(found, artifact.path);
-    const auto number = [&](std::string_view key) {
-      const Fact* fact = own.fact(key);
-      return fact == nullptr ? std::nullopt : fact->value.unsigned_integer();
-    };
-    const Fact* architecture = own.fact("model.architecture");
-    if (architecture != nullptr && architecture->value.string() == "clip") continue;  // what sees for the model
-    parts.push_back({artifact.path, number("split.index").value_or(0), number("split.count").value_or(1)});
+  for (auto& [artifact, part] : files) {
+    if (!part.sees) parts.push_back(std::move(part));
   }
   const std::string shown = text::display(name);
   if (parts.empty())

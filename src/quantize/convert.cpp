@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include "base/checked.hpp"
@@ -96,61 +97,14 @@ Result<std::vector<Found>> tensors_of(const Part& part, u32 file) {
   return out;
 }
 
-// llama.cpp's name; empty: none.
-std::string renamed(const std::string& name, const Architecture& of) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kWhole = {
-      {{"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}}};
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kLayer = {
-      {{"input_layernorm", "attn_norm"},
-       {"self_attn.q_proj", "attn_q"},
-       {"self_attn.k_proj", "attn_k"},
-       {"self_attn.v_proj", "attn_v"},
-       {"self_attn.o_proj", "attn_output"},
-       {"self_attn.q_norm", "attn_q_norm"},
-       {"self_attn.k_norm", "attn_k_norm"},
-       {"post_attention_layernorm", "ffn_norm"},
-       {"mlp.gate_proj", "ffn_gate"},
-       {"mlp.up_proj", "ffn_up"},
-       {"mlp.down_proj", "ffn_down"}}};
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kGemmaLayer = {
-      {{"post_attention_layernorm", "post_attention_norm"},
-       {"pre_feedforward_layernorm", "ffn_norm"},
-       {"post_feedforward_layernorm", "post_ffw_norm"}}};
-  const std::size_t dot = name.rfind('.');
-  const std::string ending = dot == std::string::npos ? "" : name.substr(dot);
-  if (ending != ".weight" && ending != ".bias") return {};
-  const std::string_view stem = std::string_view(name).substr(0, dot);
-  for (const auto& [from, to] : kWhole) {
-    if (stem == from) return std::string(to) + ending;
-  }
-  constexpr std::string_view kLayers = "model.layers.";
-  if (!stem.starts_with(kLayers)) return {};
-  const std::size_t after = stem.find('.', kLayers.size());
-  if (after == std::string_view::npos) return {};
-  const std::string_view number = stem.substr(kLayers.size(), after - kLayers.size());
-  const bool digits =
-      !number.empty() && number.size() < 6 && std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits || (number.size() > 1 && number[0] == '0')) return {};
-  const auto among = [&](const auto& names) {
-    const auto found = std::ranges::find(names, stem.substr(after + 1), [](const auto& one) { return one.first; });
-    return found == names.end() ? std::string() : fmt::format("blk.{}.{}{}", number, found->second, ending);
-  };
-  if (std::string found = of.shifted ? among(kGemmaLayer) : ""; !found.empty()) return found;
-  return among(kLayer);
-}
-
-Result<Copy> copy_of(const Found& found, const Hyperparameters& of, u32 type) {
-  Copy out{.name = renamed(found.name, *of.architecture),
-           .dimensions = {},
-           .file = found.file,
-           .at = found.at,
-           .from = found.type,
-           .values = {}};
+Result<Copy> copy_of(const Found& found, const TensorName& name, const Hyperparameters& of, u32 type) {
+  Copy out{.name = name.name, .dimensions = {}, .pieces = {{found.file, found.at}}, .from = found.type, .values = {}};
   const std::string shown = text::display(found.name, 80);
   if (out.name.empty()) return no(shown, "a tensor of this name isn't supported for this architecture");
   if (found.shape.empty() || found.shape.size() > 2) return no(shown, "expected one or two dimensions");
   out.dimensions.assign(found.shape.rbegin(), found.shape.rend());
-  const bool plain = found.shape.size() == 1 || out.name.ends_with("_norm.weight") || out.name.ends_with(".bias");
+  const bool plain = found.shape.size() == 1 || out.name.ends_with("_norm.weight") || out.name.ends_with(".bias") ||
+                     out.name.ends_with(".ffn_gate_inp.weight");
   if (!plain && found.type != type)
     return no(shown, "its type isn't that of the other matrices; expected one type for all of them");
   out.type = plain ? kF32 : type;
@@ -160,11 +114,58 @@ Result<Copy> copy_of(const Found& found, const Hyperparameters& of, u32 type) {
     out.heads = query ? of.heads : of.key_heads;
     if (found.shape[0] % (2 * out.heads) != 0) return no(shown, "its rows can't be divided among the heads");
   }
+  const bool words = out.name == "token_embd.weight" || out.name == "output.weight";
+  if (words && found.shape[0] != of.vocabulary)
+    return no(shown, fmt::format("{} rows; expected vocab_size, {}", found.shape[0], of.vocabulary));
+  if (name.expert) {
+    if (*name.expert >= of.experts || out.dimensions.size() != 2)
+      return no(shown, fmt::format("expected a matrix of one of {} experts", of.experts));
+    out.dimensions.push_back(of.experts);
+  }
   return out;
 }
 
-// "135M": the number of parameters in at least two digits, as gguf-py rounds it.
-std::string size_label(u64 parameters) {
+// The tensors of the output, in the order of their first piece. Those of experts become one, one behind the other.
+Result<std::vector<Copy>> copies_of(const std::vector<Found>& found, const Hyperparameters& of, u32 type) {
+  std::vector<Copy> out;
+  std::map<std::string, std::size_t> known;
+  std::map<std::string, std::map<u64, Piece>> experts;
+  for (const Found& one : found) {
+    const TensorName name = renamed(one.name, of);
+    SY_TRY(Copy copy, copy_of(one, name, of, type));
+    const auto [at, fresh] = known.emplace(copy.name, out.size());
+    const Piece piece = copy.pieces.front();
+    if (!fresh && (!name.expert || copy.dimensions != out[at->second].dimensions))
+      return no(text::display(one.name, 80),
+                name.expert ? "its shape isn't that of the other experts" : "it is there twice");
+    if (name.expert && !experts[copy.name].emplace(*name.expert, piece).second)
+      return no(text::display(one.name, 80), "it is there twice");
+    if (fresh) out.push_back(std::move(copy));
+  }
+  for (const auto& [name, pieces] : experts) {
+    if (pieces.size() != of.experts)
+      return no(name, fmt::format("{} of {} experts are there", pieces.size(), of.experts));
+    Copy& copy = out[known[name]];
+    copy.pieces.clear();
+    for (const auto& [number, piece] : pieces) copy.pieces.push_back(piece);
+  }
+  return out;
+}
+
+u64 elements_of(const Copy& copy) {
+  u64 out = 1;
+  for (const u64 dimension : copy.dimensions) out = checked_mul(out, dimension).value_or(UINT64_MAX);
+  return out;
+}
+
+// "135M": the number of parameters in at least two digits, as gguf-py rounds it; "8x150M" of experts: how many there
+// are, and how many parameters a token would see with one of them.
+std::string size_label(const std::vector<Copy>& copies, u64 experts) {
+  u64 parameters = 0;
+  for (const Copy& copy : copies) {
+    const u64 parts = copy.pieces.size() > 1 ? copy.pieces.size() : 1;
+    parameters = checked_add(parameters, elements_of(copy) / parts).value_or(UINT64_MAX);
+  }
   const auto number = static_cast<double>(parameters);
   const auto [scale, unit] = number > 1e12  ? std::pair(1e-12, 'T')
                              : number > 1e9 ? std::pair(1e-9, 'B')
@@ -173,7 +174,8 @@ std::string size_label(u64 parameters) {
   const double scaled = number * scale;
   const double rounded = std::nearbyint(scaled);
   const int digits = rounded >= 10 ? 2 : rounded >= 1 ? 1 : 0;
-  return fmt::format("{:.{}f}{}", scaled, 2 - digits, unit);
+  const std::string label = fmt::format("{:.{}f}{}", scaled, 2 - digits, unit);
+  return experts > 0 ? fmt::format("{}x{}", experts, label) : label;
 }
 
 // Files that the index names, or all.
@@ -203,12 +205,6 @@ float widened(u32 from, u16 bits) {
   if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
   const float small = static_cast<float>(fraction) * 0x1p-24F;
   return sign != 0 ? -small : small;
-}
-
-u64 elements_of(const Copy& copy) {
-  u64 out = 1;
-  for (const u64 dimension : copy.dimensions) out = checked_mul(out, dimension).value_or(UINT64_MAX);
-  return out;
 }
 
 using Write = std::function<Result<bool>(Bytes)>;
@@ -242,23 +238,29 @@ Result<bool> whole_read(const Source& source, u64 at, std::span<std::byte> out) 
   return fail(ErrorCode::io, "a file of weights can't be read");
 }
 
-Result<bool> write_tensor(const Copy& copy, const Source& source, const Write& write) {
-  const u64 bytes = copy.at.end - copy.at.begin;
+Result<bool> write_piece(const Copy& copy, Range at, const Source& source, const Write& write) {
+  const u64 bytes = at.end - at.begin;
+  std::vector<std::byte> window(std::min(bytes, kWindow));
+  for (u64 done = 0; done < bytes;) {
+    const std::span part = std::span(window).first(std::min<u64>(window.size(), bytes - done));
+    SY_CHECK(whole_read(source, at.begin + done, part));
+    SY_CHECK(write_elements(copy, part, write));
+    done += part.size();
+  }
+  return true;
+}
+
+Result<bool> write_tensor(const Copy& copy, const std::vector<const Source*>& files, const Write& write) {
   if (copy.heads == 0) {
-    std::vector<std::byte> window(std::min(bytes, kWindow));
-    for (u64 done = 0; done < bytes;) {
-      const std::span part = std::span(window).first(std::min<u64>(window.size(), bytes - done));
-      SY_CHECK(whole_read(source, copy.at.begin + done, part));
-      SY_CHECK(write_elements(copy, part, write));
-      done += part.size();
-    }
+    for (const Piece& piece : copy.pieces) SY_CHECK(write_piece(copy, piece.at, *files[piece.file], write));
     return true;
   }
+  const Piece& whole = copy.pieces.front();
   const u64 rows = copy.dimensions.back() / copy.heads;
-  std::vector<std::byte> head(bytes / copy.heads), turned(head.size());
+  std::vector<std::byte> head((whole.at.end - whole.at.begin) / copy.heads), turned(head.size());
   const u64 row = head.size() / rows;
   for (u64 i = 0; i < copy.heads; ++i) {
-    SY_CHECK(whole_read(source, copy.at.begin + i * head.size(), head));
+    SY_CHECK(whole_read(*files[whole.file], whole.at.begin + i * head.size(), head));
     for (u64 j = 0; j < rows; ++j)
       std::memcpy(turned.data() + j * row, head.data() + (j % 2 * (rows / 2) + j / 2) * row, row);
     SY_CHECK(write_elements(copy, turned, write));
@@ -310,20 +312,14 @@ Result<Plan> plan_conversion(const std::vector<Part>& parts, const std::string& 
   Plan out;
   if (!of.frequencies.empty())
     out.tensors.push_back(
-        {.name = "rope_freqs.weight", .dimensions = {of.frequencies.size()}, .at = {}, .values = of.frequencies});
-  std::set<std::string> seen;
-  for (const Found& one : found) {
-    SY_TRY(Copy copy, copy_of(one, of, matrix->type));
-    if (!seen.insert(copy.name).second) return no(one.name, "it is there twice");
-    out.tensors.push_back(std::move(copy));
-  }
+        {.name = "rope_freqs.weight", .dimensions = {of.frequencies.size()}, .pieces = {}, .values = of.frequencies});
+  SY_TRY(std::vector<Copy> copies, copies_of(found, of, matrix->type));
+  std::ranges::move(copies, std::back_inserter(out.tensors));
   GgufKeys keys;
   keys.text("general.architecture", of.architecture->name);
   keys.text("general.type", "model");
   keys.text("general.name", name);
-  u64 parameters = 0;
-  for (const Copy& copy : out.tensors) parameters = checked_add(parameters, elements_of(copy)).value_or(UINT64_MAX);
-  keys.text("general.size_label", size_label(parameters));
+  keys.text("general.size_label", size_label(out.tensors, of.experts));
   SY_CHECK(put_hyperparameters(keys, files.config, of, matrix->type == kBf16 ? 32 : matrix->type));
   SY_CHECK(put_tokenizer(keys, files, of));
   out.keys = std::move(keys.bytes);
@@ -358,7 +354,7 @@ Result<bool> write_conversion(const Plan& plan, const std::vector<const Source*>
   SY_CHECK(write(head));
   for (const Copy& copy : plan.tensors) {
     if (copy.values.empty()) {
-      SY_CHECK(write_tensor(copy, *files[copy.file], write));
+      SY_CHECK(write_tensor(copy, files, write));
     } else {
       SY_CHECK(write(std::as_bytes(std::span(copy.values))));
     }

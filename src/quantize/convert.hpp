@@ -18,17 +18,21 @@
 
 namespace steelyard::quantize {
 
+struct Piece {
+  u32 file = 0;  // index of the source
+  Range at;      // in it
+};
+
 // One tensor of the output.
 struct Copy {
   std::string name;
   std::vector<u64> dimensions;  // fastest first
   u32 type = 0;                 // of ggml
-  u32 file = 0;                 // index of the source
-  Range at;                     // in it
+  std::vector<Piece> pieces;    // of the same size, one behind the other; one but for experts
   u32 from = 0;                 // type of ggml there
   u64 heads = 0;                // not 0: rows change places within so many groups, from halves to pairs
   bool shifted = false;         // 1 is added to every element
-  std::vector<float> values;    // not empty: instead of a range of a file
+  std::vector<float> values;    // not empty: instead of pieces
 };
 
 struct Plan {

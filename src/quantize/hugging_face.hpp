@@ -22,6 +22,7 @@ struct Hyperparameters {
   u64 key_heads = 0;
   u32 head_size = 0;  // 0: not said
   u64 vocabulary = 0;
+  u64 experts = 0;                 // 0: a dense model
   std::vector<float> frequencies;  // factors; empty: none
 };
 
@@ -29,6 +30,14 @@ struct Hyperparameters {
 Result<Hyperparameters> read_hyperparameters(const json::Value& config);
 // The keys of the architecture. `type`: general.file_type.
 Result<bool> put_hyperparameters(GgufKeys& keys, const json::Value& config, const Hyperparameters& of, u32 type);
+
+struct TensorName {
+  std::string name;           // empty: none
+  std::optional<u64> expert;  // whose part of that tensor it is
+};
+
+// What llama.cpp calls a tensor of transformers.
+TensorName renamed(const std::string& name, const Hyperparameters& of);
 
 struct TokenizerFiles {
   json::Value tokenizer;                // null: none

@@ -15,11 +15,14 @@ namespace {
 
 constexpr std::array kArchitectures = {Architecture{"LlamaForCausalLM", "llama", true},
                                        Architecture{"MistralForCausalLM", "llama", true},
+                                       Architecture{"MixtralForCausalLM", "llama", true},
+                                       Architecture{"Qwen3MoeForCausalLM", "qwen3moe"},
                                        Architecture{"Qwen2ForCausalLM", "qwen2"},
                                        Architecture{"Qwen3ForCausalLM", "qwen3"},
                                        Architecture{"Gemma2ForCausalLM", "gemma2", false, true},
                                        Architecture{"Gemma3ForCausalLM", "gemma3", false, true}};
 
+constexpr u64 kMostExperts = 1'024;
 constexpr double kTheta = 10'000;           // transformers' default
 constexpr double kGemma3Theta = 1'000'000;  // of layers that attend to everything
 
@@ -131,6 +134,23 @@ Result<std::vector<float>> llama3_factors(const json::Value& config, const Rope&
   return out;
 }
 
+// How many experts; 0: a dense model. Every layer has them, and the shares of those that are used add up to 1.
+Result<u64> experts_of(const json::Value& config, const std::string& name) {
+  const json::Value& count = first(config, {"num_local_experts", "num_experts"});
+  const bool mixtral = name == "MixtralForCausalLM", qwen = name == "Qwen3MoeForCausalLM";
+  if (!mixtral && !qwen) {
+    if (count.is_null()) return u64{0};
+    return no("a model with experts isn't supported for this architecture; expected a dense one");
+  }
+  SY_TRY(const u64 experts, whole(config, {mixtral ? "num_local_experts" : "num_experts"}));
+  if (experts > kMostExperts) return no(fmt::format("{} experts; expected at most {}", experts, kMostExperts));
+  const json::Value& step = first(config, {"decoder_sparse_step"});
+  if (!config["mlp_only_layers"].array().empty() || (!step.is_null() && step.unsigned_integer() != 1))
+    return no("layers without experts aren't supported");
+  if (qwen && !config["norm_topk_prob"].boolean()) return no("norm_topk_prob isn't true, as is expected");
+  return experts;
+}
+
 // What llama.cpp takes for granted about Gemma.
 Result<bool> check_gemma(const json::Value& config, const Hyperparameters& of, const Rope& rope) {
   const bool third = of.architecture->name == "gemma3";
@@ -175,11 +195,11 @@ Result<Hyperparameters> read_hyperparameters(const json::Value& config) {
   if (out.architecture == nullptr)
     return no(fmt::format("the architecture {} isn't supported; expected one of {}", text::display(name, 80),
                           fmt::join(known, ", ")));
-  for (const std::string_view key : {"quantization_config", "text_config", "num_local_experts", "num_experts",
-                                     "n_routed_experts", "draft_vocab_size", "transformer_layer_config"}) {
+  SY_TRY(out.experts, experts_of(config, name));
+  for (const std::string_view key :
+       {"quantization_config", "text_config", "n_routed_experts", "draft_vocab_size", "transformer_layer_config"}) {
     if (!first(config, {key}).is_null())
-      return no(
-          fmt::format("a model with \"{}\" isn't supported; expected a dense text model that isn't quantized", key));
+      return no(fmt::format("a model with \"{}\" isn't supported; expected a text model that isn't quantized", key));
   }
   if (config["is_causal"].is_bool() && !config["is_causal"].boolean()) return no("only causal models are supported");
   SY_TRY(out.heads, whole(config, {"num_attention_heads"}));
@@ -188,9 +208,10 @@ Result<Hyperparameters> read_hyperparameters(const json::Value& config) {
   if (!first(config, {"num_key_value_heads"}).is_null() || name != "LlamaForCausalLM") {
     SY_TRY(out.key_heads, whole(config, {"num_key_value_heads"}));
   }
-  if (!first(config, {"head_dim"}).is_null() || name == "Qwen3ForCausalLM" || out.architecture->shifted) {
+  if (!first(config, {"head_dim"}).is_null() || name == "Qwen3ForCausalLM" || name == "Qwen3MoeForCausalLM" ||
+      out.architecture->shifted) {
     SY_TRY(out.head_size, whole(config, {"head_dim"}));
-  } else if (out.architecture->pairs) {
+  } else if (name == "LlamaForCausalLM" || name == "MistralForCausalLM") {
     SY_TRY(const u64 size, head_size(config, out.heads));
     out.head_size = static_cast<u32>(size);
   }
@@ -217,6 +238,11 @@ Result<bool> put_hyperparameters(GgufKeys& keys, const json::Value& config, cons
   SY_CHECK(number("feed_forward_length", {"intermediate_size"}));
   SY_CHECK(number("attention.head_count", {"num_attention_heads"}));
   keys.number(begin + ".attention.head_count_kv", static_cast<u32>(of.key_heads));
+  if (of.experts > 0) {
+    keys.number(begin + ".expert_count", static_cast<u32>(of.experts));
+    SY_CHECK(number("expert_used_count", {"num_experts_per_tok"}));
+    if (!of.architecture->pairs) SY_CHECK(number("expert_feed_forward_length", {"moe_intermediate_size"}));
+  }
   SY_TRY(const Rope rope, rope_of(config, *of.architecture));
   const auto factor = [&](std::string_view key, std::initializer_list<std::string_view> from) -> Result<bool> {
     const json::Value& value = first(*rope.in, from);

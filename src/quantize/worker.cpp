@@ -22,6 +22,7 @@ constexpr u64 kMostName = 65'535;
 constexpr u64 kMostMessage = 4096;
 constexpr u64 kMostKeys = u64{60} << 20;
 constexpr u64 kMostFactors = 65'536;
+constexpr u64 kMostExperts = 4'096;
 constexpr u64 kMostHead = u64{1} << 30;  // bytes that are turned at once
 
 class Descriptor final : public Source {
@@ -167,8 +168,12 @@ std::vector<std::byte> encode(const Plan& plan) {
     put_text(out, copy.name);
     put_number(out, copy.dimensions.size(), 8);
     for (const u64 dimension : copy.dimensions) put_number(out, dimension, 8);
-    for (const u32 number : {copy.type, copy.from, copy.file}) put_number(out, number, 4);
-    put_range(out, copy.at);
+    for (const u32 number : {copy.type, copy.from}) put_number(out, number, 4);
+    put_number(out, copy.pieces.size(), 8);
+    for (const Piece& piece : copy.pieces) {
+      put_number(out, piece.file, 4);
+      put_range(out, piece.at);
+    }
     put_number(out, copy.heads, 8);
     put_number(out, copy.shifted ? 1 : 0, 1);
     put_number(out, copy.values.size(), 8);
@@ -191,9 +196,17 @@ Result<Plan> decode_plan(Bytes answer, const std::vector<u64>& sizes) {
     const u64 elements = dimensions(in, copy.dimensions);
     copy.type = in.read<u32>("type");
     copy.from = in.read<u32>("type in the source");
-    copy.file = in.read<u32>("file");
-    if (copy.file >= sizes.size()) return inconsistent();
-    copy.at = range(in, sizes[copy.file]);
+    u64 there = 0;
+    for (u64 k = count(in, kMostExperts); k > 0 && in.ok(); --k) {
+      Piece piece{.file = in.read<u32>("file"), .at = {}};
+      if (piece.file >= sizes.size()) return inconsistent();
+      piece.at = range(in, sizes[piece.file]);
+      const u64 size = piece.at.end - piece.at.begin;
+      if (!copy.pieces.empty() && size != copy.pieces.front().at.end - copy.pieces.front().at.begin)
+        return inconsistent();
+      there = checked_add(there, size).value_or(UINT64_MAX);
+      copy.pieces.push_back(piece);
+    }
     copy.heads = in.read<u64>("heads");
     copy.shifted = in.read<u8>("shifted") != 0;
     copy.values.resize(count(in, kMostFactors));
@@ -202,10 +215,14 @@ Result<Plan> decode_plan(Bytes answer, const std::vector<u64>& sizes) {
                                               : copy.type == 0 && (copy.from == 1 || copy.from == 30);
     const auto bytes = checked_mul(elements, copy.from == 0 ? 4 : 2);
     if (!in.ok() || !known || !bytes || elements == 0 || !seen.insert(copy.name).second) return inconsistent();
-    if (copy.values.empty() ? *bytes != copy.at.end - copy.at.begin
-                            : copy.values.size() != elements || copy.type != 0 || copy.heads != 0)
+    if (copy.values.empty()
+            ? *bytes != there || copy.pieces.empty()
+            : copy.values.size() != elements || copy.type != 0 || copy.heads != 0 || !copy.pieces.empty())
       return inconsistent();
     if (copy.shifted && (copy.type != 0 || copy.heads != 0 || !copy.values.empty())) return inconsistent();
+    if (copy.pieces.size() > 1 &&
+        (copy.heads != 0 || copy.dimensions.empty() || copy.dimensions.back() != copy.pieces.size()))
+      return inconsistent();
     if (copy.heads != 0) {
       const u64 rows = copy.dimensions.empty() ? 1 : copy.dimensions.back();
       if (copy.heads > rows || rows % copy.heads != 0 || rows / copy.heads % 2 != 0 || *bytes / copy.heads > kMostHead)

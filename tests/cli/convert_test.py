@@ -117,13 +117,13 @@ checks.true(done.returncode == 0 and content(folder / "shards.gguf")[1] == conte
 random = numpy.random.default_rng(3)
 
 
-def family(name, config, biases=False, norms=False, **tokenizer):
+def family(name, config, biases=False, norms=False, experts=None, **tokenizer):
     place = folder / name
     place.mkdir()
     heads, key_heads, width, size = 4, 2, 256, config.get("head_dim", 64)
-    shapes = {"model.embed_tokens.weight": (len(TOKENS), width), "model.norm.weight": (width,)}
+    shapes = {"model.embed_tokens.weight": (len(TOKENS) + 2, width), "model.norm.weight": (width,)}
     for part, shape in {"self_attn.q_proj": (heads * size, width), "self_attn.k_proj": (key_heads * size, width), "self_attn.v_proj": (key_heads * size, width),
-                        "self_attn.o_proj": (width, heads * size), "mlp.gate_proj": (512, width), "mlp.up_proj": (512, width), "mlp.down_proj": (width, 512)}.items():
+                        "self_attn.o_proj": (width, heads * size), **(experts or {"mlp.gate_proj": (512, width), "mlp.up_proj": (512, width), "mlp.down_proj": (width, 512)})}.items():
         shapes[f"model.layers.0.{part}.weight"] = shape
         if biases and part in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"):
             shapes[f"model.layers.0.{part}.bias"] = shape[:1]
@@ -177,6 +177,27 @@ for architecture, arch, options in (("Qwen2ForCausalLM", "qwen2", {"biases": Tru
     source = "model.layers.0.self_attn.q_proj.bias" if arch == "qwen2" else "model.layers.0.self_attn.q_norm.weight"
     checks.equal(tensors[small][2], (theirs[source].astype(numpy.uint32) << 16).astype(numpy.uint32).tobytes(), f"{arch}: {small}")
 
+# Experts: one tensor for all of them, in their order (10 comes before 2 by name), and a router of 32 bits.
+wide = {"num_local_experts": 12, "num_experts_per_tok": 2}
+mixtral = {"block_sparse_moe.gate": (12, 256), **{f"block_sparse_moe.experts.{e}.{part}": shape for e in range(12) for part, shape in (("w1", (512, 256)), ("w2", (256, 512)), ("w3", (512, 256)))}}
+theirs, keys, tensors = family("mixtral", {"architectures": ["MixtralForCausalLM"], "model_type": "mixtral", "eos_token_id": 257, **wide}, experts=mixtral)
+checks.equal((keys["general.architecture"], keys["llama.expert_count"], keys["llama.expert_used_count"], keys.get("llama.attention.key_length"), keys["general.size_label"], keys.get("llama.expert_feed_forward_length")),
+             ("llama", 12, 2, None, "12x660K", None), "mixtral: keys")
+many = {"num_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": True, "decoder_sparse_step": 1, "mlp_only_layers": [], "moe_intermediate_size": 64, "head_dim": 64}
+qwen = {"mlp.gate": (8, 256), **{f"mlp.experts.{e}.{part}_proj": shape for e in range(8) for part, shape in (("gate", (64, 256)), ("up", (64, 256)), ("down", (256, 64)))}}
+theirs_too, keys_too, tensors_too = family("qwen3moe", {"architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "eos_token_id": 257, **many}, experts=qwen, norms=True,
+                                           pre_tokenizer=split_by(LLAMA3.replace("{1,3}", "")))
+checks.equal((keys_too["general.architecture"], keys_too["qwen3moe.expert_count"], keys_too["qwen3moe.expert_used_count"], keys_too["qwen3moe.expert_feed_forward_length"], keys_too["general.size_label"]),
+             ("qwen3moe", 8, 2, 64, "8x315K"), "qwen3moe: keys")
+for found, given, place, count, parts in ((tensors, theirs, "block_sparse_moe", 12, {"gate": "w1", "down": "w2", "up": "w3"}), (tensors_too, theirs_too, "mlp", 8, {"gate": "gate_proj", "down": "down_proj", "up": "up_proj"})):
+    router = given[f"model.layers.0.{place}.gate.weight"]
+    checks.equal(found["blk.0.ffn_gate_inp.weight"], ("F32", [256, count], (router.astype(numpy.uint32) << 16).tobytes()), f"{place}: router")
+    for ours, part in parts.items():
+        stacked = [given[f"model.layers.0.{place}.experts.{e}.{part}.weight"] for e in range(count)]
+        checks.equal(found[f"blk.0.ffn_{ours}_exps.weight"], ("BF16", [*stacked[0].shape[::-1], count], b"".join(one.tobytes() for one in stacked)), f"{place}: {ours}")
+done = run("run", folder / "qwen3moe.gguf", "--raw", "-p", "the", "-n", "2", env={**env, "STEELYARD_ENGINE": str(built_stack.program("steelyard-engine"))})
+checks.equal(done.returncode, 0, f"a model with experts runs: {done.stderr}")
+
 # What isn't supported says what is. Each is one change of a directory that is.
 def edited(name, file, change):
     place = folder / f"bad-{name}"
@@ -187,9 +208,9 @@ def edited(name, file, change):
     return place
 
 
-def with_header(name, change):
+def with_header(name, change, base="tiny-F16"):
     place = folder / f"bad-{name}"
-    shutil.copytree(folder / "tiny-F16", place)
+    shutil.copytree(folder / base, place)
     raw = (place / "model.safetensors").read_bytes()
     length = int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8:8 + length])
@@ -203,6 +224,18 @@ def rename(header):
     header["model.layers.0.mlp.other.weight"] = header.pop("model.layers.0.mlp.up_proj.weight")
 
 
+def without_expert(header):
+    del header["model.layers.0.mlp.experts.3.up_proj.weight"]
+
+
+def ninth_expert(header):
+    header["model.layers.0.mlp.experts.8.up_proj.weight"] = header.pop("model.layers.0.mlp.experts.3.up_proj.weight")
+
+
+def another_shape(header):
+    header["model.layers.0.mlp.experts.3.up_proj.weight"]["shape"] = [256, 64]
+
+
 def set_dtype(header):
     header["model.layers.0.mlp.up_proj.weight"]["dtype"] = "BF16"
 
@@ -211,13 +244,16 @@ missing = folder / "bad-missing"
 shutil.copytree(folder / "tiny-F16", missing)
 os.remove(missing / "tokenizer.json")
 for place, message in (
-    (edited("arch", "config.json", lambda d: d.update(architectures=["GPT2LMHeadModel"])), "the architecture GPT2LMHeadModel isn't supported; expected one of LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, Gemma2ForCausalLM, Gemma3ForCausalLM"),
-    (edited("experts", "config.json", lambda d: d.update(num_local_experts=8)), 'a model with "num_local_experts" isn\'t supported'),
+    (edited("arch", "config.json", lambda d: d.update(architectures=["GPT2LMHeadModel"])), "the architecture GPT2LMHeadModel isn't supported; expected one of LlamaForCausalLM, MistralForCausalLM, MixtralForCausalLM, Qwen3MoeForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, Gemma2ForCausalLM, Gemma3ForCausalLM"),
+    (edited("experts", "config.json", lambda d: d.update(num_local_experts=8)), "a model with experts isn't supported for this architecture"),
+    (edited("dense-layers", "config.json", lambda d: d.update(many, architectures=["Qwen3MoeForCausalLM"], mlp_only_layers=[0])), "layers without experts aren't supported"),
+    (edited("shares", "config.json", lambda d: d.update(many, architectures=["Qwen3MoeForCausalLM"], norm_topk_prob=False)), "norm_topk_prob isn't true"),
+    (edited("no-experts", "config.json", lambda d: d.update(wide, architectures=["MixtralForCausalLM"], num_local_experts=0)), "num_local_experts is 0; expected a number above 0"),
     (edited("quantized", "config.json", lambda d: d.update(quantization_config={"quant_method": "fp8"})), 'a model with "quantization_config" isn\'t supported'),
     (edited("rope", "config.json", lambda d: d.update(rope_scaling={"rope_type": "dynamic", "factor": 2.0})), 'the rope type "dynamic" isn\'t supported'),
     (edited("heads", "config.json", lambda d: d.update(num_attention_heads=0)), "num_attention_heads is 0; expected a number above 0"),
     (edited("heads3", "config.json", lambda d: d.update(num_attention_heads=3)), "its rows can't be divided among the heads"),
-    (edited("vocabulary", "config.json", lambda d: d.update(vocab_size=100)), "is outside of vocab_size"),
+    (edited("rows", "config.json", lambda d: d.update(vocab_size=d["vocab_size"] + 1)), f"{len(TOKENS)} rows; expected vocab_size, {len(TOKENS) + 1}"),
     (edited("unigram", "tokenizer.json", lambda d: d["model"].update(type="Unigram")), 'a tokenizer of type "Unigram" isn\'t supported; expected byte-level BPE'),
     (edited("fallback", "tokenizer.json", lambda d: d["model"].update(byte_fallback=True)), "with byte_fallback isn't supported"),
     (edited("split", "tokenizer.json", lambda d: d.update(pre_tokenizer={"type": "Whitespace"})), "its pre_tokenizer isn't supported; expected that of one of gpt-2, smollm, llama-bpe, qwen2"),
@@ -227,9 +263,13 @@ for place, message in (
     (edited("added", "tokenizer_config.json", lambda d: d.update(added_tokens_decoder={"258": {"content": "<x>"}})), "it adds a token, id 258, that tokenizer.json doesn't add"),
     (missing, "tokenizer.json: it isn't there"),
     (with_header("name", rename), "a tensor of this name isn't supported for this architecture"),
+    (with_header("without-expert", without_expert, "qwen3moe"), "7 of 8 experts are there"),
+    (with_header("ninth-expert", ninth_expert, "qwen3moe"), "expected a matrix of one of 8 experts"),
+    (with_header("another-shape", another_shape, "qwen3moe"), "its shape isn't that of the other experts"),
     (with_header("type", set_dtype), "its type isn't that of the other matrices"),
 ):
-    done = run("quantize", place, "-t", "Q8_0", "-o", folder / "refused.gguf", env=env)
+    override = ["--override"] if place.name == "bad-without-expert" else []  # bytes that belong to nothing
+    done = run("quantize", place, "-t", "Q8_0", "-o", folder / "refused.gguf", *override, env=env)
     checks.true(done.returncode == 2 and message in done.stderr, f"{place.name}: {done.returncode} {done.stderr}")
 
 # A scan that objects: not read further, unless that goes on record.

@@ -127,13 +127,20 @@ TEST(Convert, WorkersAreNotBelieved) {
     change(other.tensors[1]);  // blk.0.attn_q.weight
     return decode_plan(encode(other), sizes).has_value();
   };
-  EXPECT_FALSE(changed([](Copy& copy) { copy.at.end += 2; }));
-  EXPECT_FALSE(changed([&](Copy& copy) { copy.at = {sizes[2], sizes[2] + 64}; }));
-  EXPECT_FALSE(changed([](Copy& copy) { copy.file = 3; }));
+  EXPECT_FALSE(changed([](Copy& copy) { copy.pieces[0].at.end += 2; }));
+  EXPECT_FALSE(changed([&](Copy& copy) { copy.pieces[0].at = {sizes[2], sizes[2] + 64}; }));
+  EXPECT_FALSE(changed([](Copy& copy) { copy.pieces[0].file = 3; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.type = 2; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.from = 30; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.heads = 3; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.shifted = true; }));
+  EXPECT_FALSE(changed([](Copy& copy) { copy.pieces.clear(); }));
+  EXPECT_FALSE(changed([](Copy& copy) { copy.pieces.push_back(copy.pieces[0]); }));
+  EXPECT_FALSE(changed([](Copy& copy) {  // two halves, in a tensor of eight rows
+    copy.heads = 0;
+    copy.pieces.push_back(copy.pieces[0]);
+    copy.pieces[0].at.end = copy.pieces[1].at.begin += (copy.pieces[1].at.end - copy.pieces[1].at.begin) / 2;
+  }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.heads = 1'000'000; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.dimensions = {UINT64_MAX, 3}; }));
   EXPECT_FALSE(changed([](Copy& copy) { copy.values = {1, 2}; }));
