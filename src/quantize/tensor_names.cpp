@@ -1,5 +1,5 @@
 // What llama.cpp calls the tensors of transformers. Oracle: tensor_mapping.py of gguf-py. Tested by
-// tests/cli/convert_test.py and tests/cli/convert_experts_test.py.
+// tests/cli/convert_test.py.
 #include <fmt/format.h>
 
 #include <algorithm>
