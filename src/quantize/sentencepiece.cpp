@@ -46,8 +46,7 @@ Result<Vocabulary> pieces_of(const Source& model, u64 size) {
   });
   if (!in.ok()) return no(to_string(*in.fault()));
   if (count > size) return no(fmt::format("it has {} pieces; expected at most vocab_size, {}", count, size));
-  if (settings.algorithm != wire::SentencePieceSettings::Algorithm::bpe)
-    return no("its algorithm isn't supported; expected BPE");
+  if (!settings.bpe) return no("its algorithm isn't supported; expected BPE");
   if (settings.normalization != 0) return no("it normalizes texts, which isn't supported");
   return out;
 }

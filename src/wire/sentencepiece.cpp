@@ -10,7 +10,7 @@ constexpr u64 kMostPiece = 64 * 1024;
 constexpr u64 kNumber = 0, kEight = 1, kBytes = 2, kFour = 5;
 // Of ModelProto, SentencePiece, TrainerSpec and NormalizerSpec.
 constexpr u64 kPiece = 1, kTrainer = 2, kNormalizer = 3, kLastField = 5;
-constexpr u64 kText = 1, kScore = 2, kType = 3, kModelType = 3, kTable = 2;
+constexpr u64 kText = 1, kScore = 2, kType = 3, kModelType = 3, kBpe = 2, kTable = 2;
 
 // A base-128 number.
 u64 varint(Cursor& in, std::string_view field) {
@@ -59,8 +59,11 @@ SentencePiece piece(Cursor& in, u64 end) {
       out.score = in.read<float>("score");
     } else if (field == kType && kind == kNumber) {
       const u64 type = varint(in, "type");
-      if (type < 1 || type > static_cast<u64>(SentencePiece::Type::byte)) in.fail("type", "no type of a piece");
-      out.type = static_cast<SentencePiece::Type>(type);
+      if (type < 1 || type > static_cast<u64>(SentencePiece::Type::byte)) {
+        in.fail("type", "no type of a piece");
+      } else {
+        out.type = static_cast<SentencePiece::Type>(type);
+      }
     } else {
       return false;
     }
@@ -87,8 +90,7 @@ SentencePieceSettings read_sentencepiece(Cursor& in, const std::function<void(Se
     } else if (field == kTrainer) {
       fields(in, end, "settings", [&](u64 inner, u64 type) {
         if (inner != kModelType || type != kNumber) return false;
-        out.algorithm =
-            static_cast<SentencePieceSettings::Algorithm>(std::min<u64>(varint(in, "settings"), UINT32_MAX));
+        out.bpe = varint(in, "settings") == kBpe;
         return true;
       });
     } else if (field == kNormalizer) {

@@ -20,8 +20,7 @@ struct SentencePiece {
 };
 
 struct SentencePieceSettings {
-  enum class Algorithm : u32 { unigram = 1, bpe, word, character };
-  Algorithm algorithm = Algorithm::unigram;
+  bool bpe = false;       // pieces were found by byte-pair encoding, not by another algorithm
   u64 normalization = 0;  // bytes of a table of replacements; 0: text stays as it is
 };
 

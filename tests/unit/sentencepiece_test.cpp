@@ -36,9 +36,9 @@ TEST(SentencePiece, ReadsPiecesAndSettings) {
   EXPECT_EQ(found.pieces[0].text, "ab");
   EXPECT_EQ(found.pieces[0].score, -1.5F);
   EXPECT_EQ(found.pieces[0].type, SentencePiece::Type::control);
-  EXPECT_EQ(found.settings.algorithm, SentencePieceSettings::Algorithm::bpe);
+  EXPECT_TRUE(found.settings.bpe);
   EXPECT_EQ(found.settings.normalization, 3U);
-  EXPECT_EQ(read("").settings.algorithm, SentencePieceSettings::Algorithm::unigram);
+  EXPECT_FALSE(read("\x12\x02\x18\x01"sv).settings.bpe);
 }
 
 TEST(SentencePiece, BrokenOnesFail) {
