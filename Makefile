@@ -71,12 +71,17 @@ format:
 	@tools/setup lint
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
 
-# All but src/engine/worker: it is compiled inside llama.cpp's build, by stack build.
+# src/engine/worker is compiled inside llama.cpp's build, by stack build; here its headers are enough.
+HEADERS = build/llama
 lint:
-	@tools/setup build test lint
+	@tools/setup build test lint venv llama
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
 	@cmake --preset tidy >/dev/null
 	@git ls-files 'src/*.cpp' ':!src/engine/worker/*' | xargs -P 2 -n 4 clang-tidy-19 -p build/tidy --quiet
+	@rm -rf $(HEADERS) && mkdir -p $(HEADERS)
+	@tar xzf build/cache/llama-cpp-python-0.3.36.tar.gz -C $(HEADERS) --strip-components=3 --wildcards '*/vendor/llama.cpp/*.h' '*/vendor/llama.cpp/*.hpp'
+	@git ls-files 'src/engine/worker/*.cpp' | xargs -P 2 -I{} clang-tidy-19 --quiet {} -- -std=c++23 -march=x86-64-v3 -Isrc \
+	  $(foreach folder,include ggml/include ggml/src common src vendor,-isystem $(HEADERS)/$(folder))
 
 clean:
 	rm -rf build

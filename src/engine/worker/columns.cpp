@@ -93,6 +93,7 @@ void compute_single_columns_alike(std::size_t rows) {
 
 }  // namespace steelyard::engine
 
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker's names.
 // C = Aᵀ B for A of k × m, B of k × n, C of m × n elements, columns lda, ldb, ldc elements apart; false: not computed.
 extern "C" {
 bool __real_llamafile_sgemm(const ggml_compute_params* params, std::int64_t m, std::int64_t n, std::int64_t k,
@@ -116,3 +117,4 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t m, s
   return true;
 }
 }
+// NOLINTEND(bugprone-reserved-identifier)

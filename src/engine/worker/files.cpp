@@ -24,7 +24,8 @@ std::vector<std::string> hand_over(int first, u32 count) {
     std::string name = "descriptor " + std::to_string(descriptor);
     std::vector<std::FILE*>& all = streams[name];
     for (int k = 0; k < kOpened; ++k) {
-      std::FILE* stream = ::fdopen(::dup(descriptor), "rb");
+      const int copy = ::dup(descriptor);
+      std::FILE* stream = copy < 0 ? nullptr : ::fdopen(copy, "rb");
       if (stream == nullptr) return {};
       all.push_back(stream);
     }
@@ -36,6 +37,7 @@ std::vector<std::string> hand_over(int first, u32 count) {
 
 }  // namespace steelyard::engine
 
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker's names.
 extern "C" {
 std::FILE* __real_ggml_fopen(const char* name, const char* mode);
 
@@ -46,7 +48,7 @@ std::FILE* __wrap_ggml_fopen(const char* name, const char* mode) {
   if (found->second.empty() || std::string_view(mode) != "rb") return nullptr;
   std::FILE* stream = found->second.back();
   found->second.pop_back();
-  std::rewind(stream);
-  return stream;
+  return std::fseek(stream, 0, SEEK_SET) == 0 ? stream : nullptr;
 }
 }
+// NOLINTEND(bugprone-reserved-identifier)

@@ -94,9 +94,10 @@ std::FILE* write(const Weights& weights, ggml_type type) {
     gguf_add_tensor(file.get(), tensor);
   }
   std::FILE* out = ::fdopen(::memfd_create("self-test", MFD_CLOEXEC), "w+b");
-  if (out == nullptr || !gguf_write_to_file_ptr(file.get(), out, false)) return nullptr;
-  std::rewind(out);
-  return out;
+  if (out == nullptr) return nullptr;
+  if (gguf_write_to_file_ptr(file.get(), out, false) && std::fseek(out, 0, SEEK_SET) == 0) return out;
+  std::fclose(out);
+  return nullptr;
 }
 
 // --- The same model in plain loops ---
@@ -124,8 +125,9 @@ void rotate(Vector& in, int position) {
   for (int head = 0; head < kHeads; ++head) {
     for (int pair = 0; pair < kHead / 2; ++pair) {
       const double angle = position * std::pow(10000.0, -2.0 * pair / kHead);
-      double& x = in[static_cast<std::size_t>(head * kHead + 2 * pair)];
-      double& y = in[static_cast<std::size_t>(head * kHead + 2 * pair + 1)];
+      const std::size_t at = std::size_t{kHead} * static_cast<std::size_t>(head) + 2 * static_cast<std::size_t>(pair);
+      double& x = in[at];
+      double& y = in[at + 1];
       const double turned = x * std::cos(angle) - y * std::sin(angle);
       y = x * std::sin(angle) + y * std::cos(angle);
       x = turned;
