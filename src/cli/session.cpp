@@ -78,8 +78,8 @@ Result<std::vector<scan::Target>> Session::targets(const std::vector<std::string
 Result<accept::Matcher> Session::matcher() const {
   std::optional<accept::Baseline> baseline;
   if (arguments_.has("baseline")) {
-    if (arguments_.has("no-hash"))
-      return fail(ErrorCode::usage, "--baseline needs digests, which --no-hash leaves out");
+    if (!hashes())
+      return fail(ErrorCode::usage, "--baseline needs digests, which --no-hash and --depth quick leave out");
     const std::string file = arguments_.value("baseline");
     SY_TRY(const std::string content, io::read_text(file, u64{64} << 20));
     SY_TRY(baseline, accept::read_baseline(content, file));
@@ -166,9 +166,11 @@ void Session::progress(i64 started, u64 done, u64 total) {
   std::fflush(stderr);
 }
 
+bool Session::hashes() const { return !arguments_.has("no-hash") && arguments_.value("depth") != "quick"; }
+
 Result<scan::Options> Session::scan_options() const {
   scan::Options options;
-  options.hash = !arguments_.has("no-hash");
+  options.hash = hashes();
   options.rehash = arguments_.has("rehash");
   options.tensor_digests = arguments_.has("tensor-digests");
   if (arguments_.has("jobs")) {

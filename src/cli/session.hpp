@@ -40,7 +40,9 @@ class Session {
   // Starts the sandbox, the first time, and opens the caches; call before any thread exists.
   Result<scan::Services> services();
 
-  // Scan options from --no-hash, --rehash and --jobs.
+  // Whether whole files are read: neither --no-hash nor --depth quick.
+  bool hashes() const;
+  // Scan options from that, --rehash and --jobs.
   Result<scan::Options> scan_options() const;
 
   // A report about `target`, ready to be filled.

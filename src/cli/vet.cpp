@@ -17,8 +17,10 @@ constexpr Flag kFlags[] = {
      true, true},
     {"--profile", "PROFILE", "what must hold (default: business)", "personal,business,regulated", false, true},
     {"--require", "FILE", "a require.toml instead of a profile", "", false, true},
-    {"--depth", "DEPTH", "standard: files, host and context (default); full: runs and measures the model too",
-     "standard,full", false, true},
+    {"--depth", "DEPTH",
+     "quick: structure, host and context, in seconds, without digests; standard: whole files (default); full: runs and "
+     "measures the model too",
+     "quick,standard,full", false, true},
     kEngine,
     kOverride,
     {"--conditions-ok", "", "exit 0 when fit with conditions", "", false, true},

@@ -111,6 +111,9 @@ checks.equal(run("recheck", forged, env=env).returncode, 2, "a record whose id d
 # Evidence is reused, and made anew when asked.
 first, _ = report("vet", good, env=env)
 checks.equal(report("vet", good, "--rehash", env=env)[0]["records"][0]["id"], first["records"][0]["id"], "--rehash")
+quick, _ = report("vet", good, "--depth", "quick", env=env)
+subjects = [record["records"][0]["statement"]["subjects"] for record in (first, quick)]
+checks.true(all("sha256" in one and one["sha256"] for one in subjects[0]) and not any(one.get("sha256") for one in subjects[1]), f"--depth quick: {subjects}")
 
 # Starting from a template works at once.
 work = folder / "work"
