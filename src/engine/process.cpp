@@ -138,6 +138,8 @@ Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, co
     return fail(ErrorCode::resource,
                 fmt::format("{}: {}: {}", text::display(program.string()), what, std::strerror(error)));
   };
+  if (model.empty() || model.size() > kMostParts)
+    return fail(ErrorCode::usage, fmt::format("a model in {} files; expected 1 to {}", model.size(), kMostParts));
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return failed("no socket", errno);
   Descriptor ours{ends[0]};

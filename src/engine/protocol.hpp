@@ -20,6 +20,7 @@ using Tokens = std::vector<Token>;
 
 inline constexpr std::size_t kMostFrame = std::size_t{16} << 20;
 inline constexpr std::size_t kFrameHead = 5;
+inline constexpr u32 kMostParts = 256;  // files of one model
 
 enum class Type : u8 {
   hello = 1,  // the engine's first frame

@@ -32,7 +32,6 @@ namespace {
 constexpr int kSocket = 3;
 constexpr int kControl = 4;
 constexpr int kModel = 5;
-constexpr u32 kMostFiles = 1000;
 
 bool send(const std::vector<std::byte>& frame) {
   for (std::size_t at = 0; at < frame.size();) {
@@ -214,7 +213,7 @@ int main(int count, char** arguments) {
   if (mode == "--self-test") return engine::self_test();
   if ((mode == "--serve" || mode == "--serve-open") && count == 5) {
     const auto number = [&](int i) { return std::strtoull(arguments[i], nullptr, 10); };
-    const auto parts = static_cast<u32>(std::min<u64>(number(4), engine::kMostFiles));
+    const auto parts = static_cast<u32>(std::min<u64>(number(4), engine::kMostParts));
     return engine::serve(number(2), static_cast<u32>(number(3)), parts, mode == "--serve-open");
   }
   return 2;
