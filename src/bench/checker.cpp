@@ -183,6 +183,7 @@ Result<Checker> Checker::read(std::string_view name, const JsonNode& expected) {
     return fail(ErrorCode::usage,
                 fmt::format("no checker \"{}\": expected one of {}", text::display(name, 64), fmt::join(kNames, ", ")));
   SY_TRY(out.check_, reader->second(expected));
+  if (name == "contains") out.settling_ = expected.text;
   out.runs_code_ = name == "program";
   return out;
 }

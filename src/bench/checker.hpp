@@ -27,12 +27,15 @@ class Checker {
   static Result<Checker> read(std::string_view name, const std::string& expected);
 
   Outcome check(const std::string& answer) const;
+  // An answer with this text in it passes, whatever follows, so that it may end there; empty: none.
+  const std::string& settling() const { return settling_; }
   // Whether it needs an interpreter (interpreter()).
   bool runs_code() const { return runs_code_; }
 
  private:
   using Check = std::function<Outcome(const std::string&)>;
   Check check_;
+  std::string settling_;
   bool runs_code_ = false;
 };
 

@@ -320,10 +320,12 @@ Result<std::optional<Measurement>> run_expectation(engine::Pool& pool, const Exp
   request.sampling.temperature = 0.8F;
   SY_TRY(request.prefix, tokens_of(pool.first(), expectation.prompt));
   request.prompts.assign(expectation.samples, {});
+  if (const std::string& text = expectation.checker.settling(); !text.empty()) request.stops = {text};
   SY_TRY(const auto answers, pool.generate(request));
   u64 right = 0;
   for (const auto& answer : answers) {
-    const Outcome outcome = expectation.checker.check(answer.text);
+    const bool settled = answer.stop == engine::Stop::word;
+    const Outcome outcome = settled ? Outcome::passed : expectation.checker.check(answer.text);
     if (outcome == Outcome::undetermined) return std::nullopt;
     right += outcome == Outcome::passed ? 1U : 0U;
   }

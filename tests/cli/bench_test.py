@@ -43,6 +43,18 @@ prompt = "Say hello."
 checker = "regex"
 expected = "[a-z]"
 min_percent = 70
+[[expect]]
+id = "ends-when-it-is-settled"
+prompt = "Name a colour."
+checker = "contains"
+expected = "r"
+min_percent = 1
+[[expect]]
+id = "goes-on"
+prompt = "Name a colour."
+checker = "regex"
+expected = "r"
+min_percent = 1
 ''')
 
 # Without a measurement nothing is known; with it everything is.
@@ -54,6 +66,8 @@ states = {r["id"]: r["state"] for r in document["verdicts"][0]["verdict"]["rulin
 checks.equal((set(states.values()), code), ({"met"}, 0), f"after: {states} {document['notes']}")
 checks.true("benchmarked" in document["verdicts"][0]["verdict"]["assurance"] and "not benchmarked" not in document["verdicts"][0]["verdict"]["assurance"],
             document["verdicts"][0]["verdict"]["assurance"])
+rates = [m for record in document["records"] for m in record["statement"].get("measurements", []) if m["metric"] == "pass_rate"]
+checks.true(len(rates) == 3 and (rates[1]["value"], rates[1]["n"]) == (rates[2]["value"], rates[2]["n"]), f"an answer may end when it is settled: {rates}")
 again, code = report("vet", MODEL, "-c", "offline-chat", "--require", require, env=env, timeout=900)
 checks.equal(code, 0, "what was measured is remembered")
 copy = folder / "copy.gguf"
