@@ -119,12 +119,13 @@ Result<int> measure(Session& session) {
   SY_TRY(const std::vector<std::string> claims, claims_named(arguments));
   if (arguments.has("reference") != arguments.has("text"))
     return fail(ErrorCode::usage, "--reference and --text go together");
-  std::optional<io::File> reference;
+  std::optional<Scanned> reference;
   if (arguments.has("reference")) {
     SY_TRY(plan.text, io::read_text(arguments.value("text"), u64{1} << 30));
-    std::error_code error;
-    SY_TRY(reference, io::File::open(std::filesystem::weakly_canonical(arguments.value("reference"), error)));
-    plan.reference = &*reference;
+    SY_TRY(reference, scanned(session, arguments.value("reference"), "taken as reference"));
+    if (reference->files.size() > 1) return fail(ErrorCode::usage, "--reference takes a model in one file");
+    plan.reference = &reference->files.front().file;
+    plan.overridden = !reference->objection.empty();
   }
   SY_TRY(const u64 memory, memory_for_models(session));
   report::Report report = session.report("bench", fmt::format("{}", fmt::join(arguments.positional, " ")));

@@ -189,7 +189,7 @@ std::vector<std::string> claims_made(const evidence::Record& scan) {
 Result<evidence::Record> run_plan(Session& session, const Cleared& model, bench::Plan plan) {
   plan.model.clear();
   for (const Weights& one : model.files) plan.model.push_back({one.name, one.sha256, &one.file});
-  plan.overridden = model.overridden;
+  plan.overridden = plan.overridden || model.overridden;
   plan.engine = model.engine;
   plan.engine_sha256 = model.engine_sha256;
   plan.needs = model.needs;

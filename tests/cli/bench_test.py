@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from program import SOURCE, Checks, report, run, scratch
+from program import Checks, SOURCE, recipe, report, run, scratch
 
 sys.path.insert(0, str(SOURCE / "tests/stack"))
 import built_stack  # noqa: E402
@@ -98,6 +98,11 @@ same = report("bench", MODEL, "--reference", MODEL, "--text", text, "--no-speed"
 values = {(m["metric"], m["slice"].get("score")): float(m["value"]) for m in same}
 checks.equal([values["damage", score] for score in ("top_agreement", "kl", "perplexity")], [1, 0, 0], "against itself")
 checks.true(1 < values["perplexity", None] < 1000, values)
+# A reference is loaded too, so its scan may object.
+bad = folder / "bad.gguf"
+bad.write_bytes(recipe('gguf 3 0 1\nkv_str general.architecture "llama"\nkv_str "general.na\\u{202e}me" "Llama 3"\n'))
+done = run("bench", MODEL, "--reference", bad, "--text", text, "--no-speed", env=env)
+checks.true(done.returncode == 2 and "isn't taken as reference: the scan found" in done.stderr, done.stderr)
 
 # Claims are tested, and what was found decides.
 brief = folder / "brief.gguf"  # the same model, which claims a context that is soon tried
