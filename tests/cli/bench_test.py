@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from program import Checks, SOURCE, recipe, report, run, scratch
+from program import SOURCE, Checks, recipe, report, run, scratch
 
 sys.path.insert(0, str(SOURCE / "tests/stack"))
 import built_stack  # noqa: E402
