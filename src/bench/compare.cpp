@@ -88,12 +88,13 @@ evidence::Record compare(std::span<const evidence::Record> benches, u64 memory) 
   json::Value rows = json::Array{};
   for (const evidence::Record& bench : benches) {
     const evidence::Subject& subject = bench.subjects.front();
-    out.subjects.push_back(subject);
+    u64 bytes = 0;
+    for (const evidence::Subject& part : bench.subjects) bytes += part.bytes;
+    out.subjects.insert(out.subjects.end(), bench.subjects.begin(), bench.subjects.end());
     out.method.tool = bench.method.tool;
     out.method.uses.push_back(evidence::id(bench));
-    Candidate candidate{.name = text::display(subject.path, 80), .bytes = subject.bytes};
-    json::Value row =
-        json::Value().set("model", subject.path).set("sha256", subject.sha256).set("bytes", subject.bytes);
+    Candidate candidate{.name = text::display(subject.path, 80), .bytes = bytes};
+    json::Value row = json::Value().set("model", subject.path).set("sha256", subject.sha256).set("bytes", bytes);
     if (const Measurement* peak = find(bench, "memory", "what", "peak_rss")) {
       candidate.peak = std::strtoull(peak->value.c_str(), nullptr, 10);
       row.set("peak_rss", candidate.peak);

@@ -77,6 +77,34 @@ std::optional<u64> cached_rows(const Examination& found, const json::Value& memo
   return share ? sum({plain, *share / (*heads + 2 * *kept)}) : std::nullopt;
 }
 
+// What is said of the memory of all files together; null when one of them says nothing.
+json::Value memory_of(const Examination& found) {
+  constexpr std::array kSums = {"cached_rows", "fused_rows", "repacked", "repacked_avx512"};
+  constexpr std::array kMost = {"width", "widest", "vocabulary"};
+  constexpr std::array kFlags = {"recurrent", "compressed"};
+  std::array<std::optional<u64>, kSums.size()> sums = {0, 0, 0, 0};
+  std::array<u64, kMost.size()> largest{};
+  std::array<bool, kFlags.size()> flags{};
+  u64 parts = 0, said = 0;
+  for (const Fact& fact : found.facts) {
+    if (fact.key == "split.index") ++parts;
+    if (fact.key != "model.memory" || !fact.value.is_object()) continue;
+    ++said;
+    for (std::size_t i = 0; i < kSums.size(); ++i) sums[i] = sum({sums[i], number(fact.value, kSums[i])});
+    for (std::size_t i = 0; i < kMost.size(); ++i)
+      largest[i] = std::max(largest[i], number(fact.value, kMost[i]).value_or(0));
+    for (std::size_t i = 0; i < kFlags.size(); ++i) flags[i] = flags[i] || flag(fact.value, kFlags[i]);
+  }
+  if (said == 0 || (parts > 1 && parts != said)) return {};
+  json::Value out = json::Object{};
+  for (std::size_t i = 0; i < kSums.size(); ++i) {
+    if (sums[i]) out.set(kSums[i], *sums[i]);
+  }
+  for (std::size_t i = 0; i < kMost.size(); ++i) out.set(kMost[i], largest[i]);
+  for (std::size_t i = 0; i < kFlags.size(); ++i) out.set(kFlags[i], flags[i]);
+  return out;
+}
+
 }  // namespace
 
 std::optional<u64> Estimate::bytes(u64 context) const {
@@ -95,16 +123,16 @@ u64 Estimate::longest(u64 available) const {
 
 std::optional<Estimate> estimate(const Examination& found, u64 file_bytes, bool avx512, std::string& why) {
   const Fact* architecture = found.fact("model.architecture");
-  const Fact* memory = found.fact("model.memory");
+  const json::Value from = memory_of(found);
   why = "its header says nothing that memory could be computed from";
-  if (architecture == nullptr || memory == nullptr || !architecture->value.is_string() || !memory->value.is_object())
+  if (architecture == nullptr || !architecture->value.is_string() || !from.is_object() ||
+      number(from, "width").value_or(0) == 0)
     return std::nullopt;
   const std::string& name = architecture->value.string();
   if (std::ranges::find(kPlain, name) == kPlain.end()) {
     why = fmt::format("it isn't known what {} keeps for each token", text::display(name, 40));
     return std::nullopt;
   }
-  const json::Value& from = memory->value;
   if (flag(from, "recurrent") || flag(from, "compressed")) {
     why = "its layers keep something else than plain keys and values";
     return std::nullopt;

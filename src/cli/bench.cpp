@@ -136,10 +136,10 @@ Result<int> measure(Session& session) {
   }
   for (const Cleared& model : models) {
     std::vector<std::string> tested = claims;
-    for (std::string& made : arguments.has("claims") ? claims_made(model.scan) : std::vector<std::string>()) {
+    for (std::string& made : arguments.has("claims") ? claims_made(model) : std::vector<std::string>()) {
       if (std::ranges::find(tested, made) == tested.end()) tested.push_back(std::move(made));
     }
-    plan.claims = claims_of(model.scan, tested);
+    plan.claims = claims_of(model, tested);
     SY_TRY(evidence::Record record, run_plan(session, model, plan));
     noisy(record, report);
     report.records.push_back(std::move(record));

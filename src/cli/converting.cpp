@@ -85,7 +85,7 @@ Result<std::optional<Converted>> converted(Session& session, const std::string& 
   std::string sha256 = io::hash(out);
   std::vector<Weights> weights;
   weights.push_back({called, std::move(out), std::move(sha256)});
-  return std::optional(Converted{std::move(file), Scanned{std::move(weights), std::move(record), why},
+  return std::optional(Converted{std::move(file), Scanned{std::move(weights), std::move(record), {}, why},
                                  std::move(called), std::move(parts)});
 }
 

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 
 #include "base/text.hpp"
 #include "bench/fits.hpp"
+#include "bench/model.hpp"
 #include "host/machine.hpp"
 #include "policy/expectation.hpp"
 #include "stack/build.hpp"
@@ -26,11 +26,13 @@ Result<std::filesystem::path> find_engine(Session& session) {
 }
 
 // Held against this machine: --memory of bench is about another.
-engine::Needs needs_of(const Session& session, const evidence::Record& scan, const std::vector<Weights>& files) {
-  if (files.size() != 1) return {};
-  const Examination found = about(scan.found, files.front().name);
+engine::Needs needs_of(const Session& session, const evidence::Record& scan, const std::vector<u32>& artifacts,
+                       const std::vector<Weights>& files) {
+  const Examination found = bench::about(scan.found, artifacts);
+  u64 bytes = 0;
+  for (const Weights& one : files) bytes += one.file.size();
   std::string why;
-  const auto estimate = bench::estimate(found, files.front().file.size(), false, why);
+  const auto estimate = bench::estimate(found, bytes, false, why);
   if (!estimate) return {};
   return {.shared = estimate->file,
           .own = estimate->repacked + estimate->runtime,
@@ -57,69 +59,21 @@ std::string objection(const evidence::Record& scan) {
   return whole ? "" : "the scan couldn't examine all of it";
 }
 
-Examination about(const Examination& found, std::string_view path) {
-  Examination out;
-  out.artifacts = found.artifacts;
-  for (const Fact& fact : found.facts) {
-    if (fact.artifact && found.artifacts[*fact.artifact].path == path) out.facts.push_back(fact);
-  }
-  return out;
-}
-
-Result<std::vector<std::string>> gguf_model(const Examination& found, const std::string& name) {
-  struct Part {
-    std::string path;
-    u64 index = 0;
-    u64 count = 1;
-    bool sees = false;  // for the model
-  };
-  std::map<u32, Part> files;
-  for (u32 i = 0; i < found.artifacts.size(); ++i) {
-    const Artifact& artifact = found.artifacts[i];
-    if (artifact.format == "gguf" && !artifact.parent) files[i].path = artifact.path;
-  }
-  for (const Fact& fact : found.facts) {
-    const auto file = fact.artifact ? files.find(*fact.artifact) : files.end();
-    if (file == files.end()) continue;
-    if (fact.key == "split.index") file->second.index = fact.value.unsigned_integer().value_or(0);
-    if (fact.key == "split.count") file->second.count = fact.value.unsigned_integer().value_or(1);
-    if (fact.key == "model.architecture") file->second.sees = fact.value.string() == "clip";
-  }
-  std::vector<Part> parts;
-  for (auto& [artifact, part] : files) {
-    if (!part.sees) parts.push_back(std::move(part));
-  }
-  const std::string shown = text::display(name);
-  if (parts.empty())
-    return fail(ErrorCode::usage, fmt::format("{}: expected a GGUF file, or a folder with one", shown));
-  std::ranges::sort(parts, {}, &Part::index);
-  const u64 count = parts.front().count;
-  if (parts.size() > 1 && (count != parts.size() || !std::ranges::all_of(parts, [&](const Part& one) {
-                             return one.count == count && &one - parts.data() == static_cast<i64>(one.index);
-                           })))
-    return fail(ErrorCode::usage, fmt::format("{}: {} GGUF files that aren't the parts of one model; name one of them",
-                                              shown, parts.size()));
-  if (parts.size() != std::max<u64>(count, 1))
-    return fail(ErrorCode::usage, fmt::format("{}: 1 of {} files of a model; the others aren't there", shown, count));
-  std::vector<std::string> out;
-  for (Part& one : parts) out.push_back(std::move(one.path));
-  return out;
-}
-
 Result<Scanned> scanned(Session& session, const std::string& name, std::string_view verb) {
   SY_TRY(const auto targets, session.targets({name}));
   SY_TRY(scan::Options options, session.scan_options());
   options.hash = true;
   SY_TRY(const auto services, session.services());
   SY_TRY(evidence::Record record, scan::scan(targets.front(), options, services));
-  SY_TRY(const std::vector<std::string> chosen, gguf_model(record.found, name));
+  SY_TRY(const std::vector<u32> chosen, bench::gguf_model(record.found, name));
   const bool forced = session.arguments().has("override");
   const std::string why = objection(record);
   if (!why.empty() && !forced)
     return fail(ErrorCode::usage, fmt::format("{} isn't {}: {} (steelyard scan {}; --override uses it all the same)",
                                               text::display(name), verb, why, text::display(name)));
   std::vector<Weights> files;
-  for (const std::string& one : chosen) {
+  for (const u32 artifact : chosen) {
+    const std::string& one = record.found.artifacts[artifact].path;
     const auto target = std::ranges::find(targets.front().files, one, &scan::TargetFile::name);
     const auto subject = std::ranges::find(record.subjects, one, &evidence::Subject::path);
     if (target == targets.front().files.end() || subject == record.subjects.end())
@@ -130,7 +84,7 @@ Result<Scanned> scanned(Session& session, const std::string& name, std::string_v
       return fail(ErrorCode::io, fmt::format("{} changed while it was being scanned", text::display(one)));
     files.push_back({one, std::move(file), subject->sha256});
   }
-  return Scanned{std::move(files), std::move(record), why};
+  return Scanned{std::move(files), std::move(record), chosen, why};
 }
 
 Result<Cleared> clear(Session& session, const std::string& name) {
@@ -139,8 +93,9 @@ Result<Cleared> clear(Session& session, const std::string& name) {
   std::error_code error;
   SY_TRY(const io::File program, io::File::open(std::filesystem::weakly_canonical(engine, error)));
   std::string digest = io::hash(program);
-  const engine::Needs needs = needs_of(session, model.scan, model.files);
-  return Cleared{std::move(model.files),  std::move(model.scan), std::move(engine), std::move(digest), needs,
+  const engine::Needs needs = needs_of(session, model.scan, model.artifacts, model.files);
+  return Cleared{std::move(model.files),  std::move(model.scan), std::move(model.artifacts),
+                 std::move(engine),       std::move(digest),     needs,
                  !model.objection.empty()};
 }
 
@@ -157,14 +112,16 @@ std::vector<bench::Expectation> expectations_of(const policy::Requirements& requ
   return out;
 }
 
-std::vector<bench::Claim> claims_of(const evidence::Record& scan, const std::vector<std::string>& names) {
+std::vector<bench::Claim> claims_of(const Cleared& model, const std::vector<std::string>& names) {
+  const evidence::Record& scan = model.scan;
+  const Examination own = bench::about(scan.found, model.artifacts);
   std::vector<bench::Claim> out;
   for (const std::string& name : names) {
     bench::Claim claim{name};
     const Fact* languages = scan.found.fact("identity.languages");
     for (const json::Value& one : languages == nullptr ? json::Array{} : languages->value.array())
       claim.languages.push_back(one.string());
-    const Fact* context = scan.found.fact("model.context_length");
+    const Fact* context = own.fact("model.context_length");
     if (context != nullptr && context->value.integer() > 0)
       claim.context = static_cast<u32>(std::min<i64>(context->value.integer(), std::numeric_limits<u32>::max()));
     out.push_back(std::move(claim));
@@ -172,7 +129,8 @@ std::vector<bench::Claim> claims_of(const evidence::Record& scan, const std::vec
   return out;
 }
 
-std::vector<std::string> claims_made(const evidence::Record& scan) {
+std::vector<std::string> claims_made(const Cleared& model) {
+  const evidence::Record& scan = model.scan;
   std::vector<std::string> out = {"template", "json"};
   const auto said = [&](std::string_view key) { return scan.found.fact(key) != nullptr; };
   if (const Fact* tags = scan.found.fact("identity.tags")) {
@@ -182,7 +140,7 @@ std::vector<std::string> claims_made(const evidence::Record& scan) {
     if (std::ranges::any_of(tags->value.array(), tools)) out.emplace_back("tools");
   }
   if (said("identity.languages")) out.emplace_back("languages");
-  if (said("model.context_length")) out.emplace_back("context");
+  if (bench::about(scan.found, model.artifacts).fact("model.context_length") != nullptr) out.emplace_back("context");
   return out;
 }
 

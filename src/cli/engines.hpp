@@ -23,6 +23,7 @@ struct Weights {
 struct Cleared {
   std::vector<Weights> files;  // in their order
   evidence::Record scan;
+  std::vector<u32> artifacts;  // of the scan, that these files are
   std::filesystem::path engine;
   std::string engine_sha256;
   engine::Needs needs;
@@ -33,13 +34,10 @@ struct Cleared {
 struct Scanned {
   std::vector<Weights> files;  // in their order; several where it is split
   evidence::Record scan;       // of all that lies beside it too
+  std::vector<u32> artifacts;  // of the scan, that these files are; none where it was converted
   std::string objection;       // why it shouldn't be used; with --override it is all the same
 };
 
-// The facts about one file.
-Examination about(const Examination& found, std::string_view path);
-// The GGUF model among these files: its parts in their order. An Error when there is none, or more than one.
-Result<std::vector<std::string>> gguf_model(const Examination& found, const std::string& name);
 // Why a model with this scan isn't used, or nothing.
 std::string objection(const evidence::Record& scan);
 
@@ -54,9 +52,9 @@ Result<Cleared> clear(Session& session, const std::string& name);
 // Those that the requirements' [[expect]] tables ask for.
 std::vector<bench::Expectation> expectations_of(const policy::Requirements& requirements);
 // These claims, with what the scan says is claimed: languages and context.
-std::vector<bench::Claim> claims_of(const evidence::Record& scan, const std::vector<std::string>& names);
+std::vector<bench::Claim> claims_of(const Cleared& model, const std::vector<std::string>& names);
 // The names of those that this model's own files make; of every chat model: that its template fits, JSON.
-std::vector<std::string> claims_made(const evidence::Record& scan);
+std::vector<std::string> claims_made(const Cleared& model);
 // Fills in what the plan needs of the model, measures, and keeps the record for later verdicts.
 Result<evidence::Record> run_plan(Session& session, const Cleared& model, bench::Plan plan);
 

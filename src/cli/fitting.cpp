@@ -8,7 +8,7 @@
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "bench/fits.hpp"
-#include "cli/engines.hpp"
+#include "bench/model.hpp"
 #include "cli/gather.hpp"
 #include "host/machine.hpp"
 #include "scan/scan.hpp"
@@ -47,12 +47,14 @@ Result<int> fit(Session& session) {
   SY_TRY(scan::Options options, session.scan_options());
   SY_TRY(const auto services, session.services());
   SY_TRY(evidence::Record scan, scan::scan(targets.front(), options, services));
-  SY_TRY(const std::vector<std::string> files, gguf_model(scan.found, name));
+  SY_TRY(const std::vector<u32> files, bench::gguf_model(scan.found, name));
 
   evidence::Record record;
   record.kind = "estimate";
-  for (const evidence::Subject& subject : scan.subjects) {
-    if (std::ranges::find(files, subject.path) != files.end()) record.subjects.push_back(subject);
+  u64 bytes = 0;
+  for (const u32 file : files) {
+    record.subjects.push_back(scan.subjects[scan.found.artifacts[file].subject]);
+    bytes += record.subjects.back().bytes;
   }
   record.method.tool = scan.method.tool;
   record.method.analyzer = 1;
@@ -61,12 +63,7 @@ Result<int> fit(Session& session) {
   report::Report report = session.report("bench", name);
   report.fail_on.reset();
   std::string why;
-  std::optional<bench::Estimate> estimate;
-  if (files.size() > 1 || record.subjects.size() != 1) {
-    why = "it is split into several files";
-  } else {
-    estimate = bench::estimate(about(scan.found, files.front()), record.subjects.front().bytes, false, why);
-  }
+  const auto estimate = bench::estimate(bench::about(scan.found, files), bytes, false, why);
   if (!estimate) {
     record.found.facts.push_back({"model.fits", json::Value().set("state", "undetermined").set("why", why),
                                   std::nullopt, std::nullopt, Assurance::missing});

@@ -206,7 +206,8 @@ const Command run_command{
     "one answer of the model, run in a sandbox by the controlled runtime",
     "MODEL",
     "The prompt is read from standard input without --prompt. The model is scanned first; one with\n"
-    "findings of high severity or above isn't run.\n\nExamples:\n"
+    "findings of high severity or above isn't run. -f json says besides how the answer ended, times, the\n"
+    "layers of the sandbox, and the digests of the model's files and of the engine.\n\nExamples:\n"
     "  steelyard run model.gguf -p \"Why is the sky blue?\"\n"
     "  steelyard run model.gguf --raw -n 40 < story.txt",
     kFlags,

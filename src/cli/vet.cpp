@@ -6,6 +6,7 @@
 #include <array>
 #include <thread>
 
+#include "bench/model.hpp"
 #include "cli/engines.hpp"
 #include "host/machine.hpp"
 
@@ -57,6 +58,10 @@ Result<bool> run_model(Session& session, vet::Request& request) {
     session.warn({"the model was not run: " + cleared.error().message});
     return false;
   }
+  if (bench::other_weights(cleared->scan.found)) {
+    session.warn({"the model was not run: other weights lie beside the GGUF file; name that file alone"});
+    return false;
+  }
   bench::Plan plan;
   plan.workers = std::max(1U, std::thread::hardware_concurrency());
   plan.threads = host::cores(session.environment());
@@ -66,7 +71,7 @@ Result<bool> run_model(Session& session, vet::Request& request) {
     for (const json::Value& claim : item.kind == "claim" ? item.params["claims"].array() : json::Array{})
       claims.push_back(claim.string());
   }
-  plan.claims = claims_of(cleared->scan, claims);
+  plan.claims = claims_of(*cleared, claims);
   auto record = run_plan(session, *cleared, std::move(plan));
   if (!record) {
     session.warn({"the model was not measured: " + record.error().message});

@@ -127,7 +127,9 @@ Result<std::vector<Generated>> Engine::generate(const Generate& request, const L
     Generated one;
     if (frame.type != Type::generated || !decode(frame.payload, one)) return false;
     if (one.prompt >= answers.size() || seen[one.prompt] || one.tokens.size() > request.most) return false;
-    if (one.stop > Stop::word || !known(one.tokens, loaded_.vocabulary)) return false;
+    if (one.stop > Stop::word || (one.stop == Stop::word && request.stops.empty()) ||
+        !known(one.tokens, loaded_.vocabulary))
+      return false;
     seen[one.prompt] = true;
     answers[one.prompt] = std::move(one);
     return true;

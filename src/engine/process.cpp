@@ -157,7 +157,11 @@ Result<std::unique_ptr<Channel>> launch(const std::filesystem::path& program, co
   copies.reserve(given.size());
   for (const int fd : given) {
     copies.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(given.size()) + kFirst));
-    if (copies.back().fd < 0) return failed("too many files", errno);
+    if (copies.back().fd < 0) {
+      const int error = errno;
+      ::munmap(page, kPage);
+      return failed("too many files", error);
+    }
   }
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);

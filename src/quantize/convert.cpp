@@ -14,12 +14,14 @@
 #include "base/cursor.hpp"
 #include "base/text.hpp"
 #include "quantize/hugging_face.hpp"
+#include "wire/json_pull.hpp"
 
 namespace steelyard::quantize {
 namespace {
 
 constexpr u64 kMostText = u64{64} << 20;
 constexpr u64 kMostHeader = u64{64} << 20;
+constexpr u64 kMostMember = u64{16} << 20;
 constexpr u64 kAlignment = 32;
 constexpr u32 kF32 = 0, kF16 = 1, kBf16 = 30;
 constexpr u64 kWindow = u64{1} << 20;
@@ -40,6 +42,31 @@ Result<json::Value> document(const Part& part) {
   auto out = json::parse(text, {.decimals = true});
   if (!out) return no(part.name, out.error().message);
   if (!out->is_object()) return no(part.name, "expected an object");
+  return out;
+}
+
+// The members of a document that is an object, the others passed over: what is too large to be held.
+Result<json::Value> members(const Part& part, std::initializer_list<std::string_view> keys) {
+  using Token = wire::JsonPull::Token;
+  Cursor in(*part.source);
+  wire::JsonPull pull(in);
+  json::Value out = json::Object{};
+  if (pull.next() != Token::object) return no(part.name, "expected an object");
+  while (pull.next() == Token::key) {
+    const std::string key = pull.content();
+    const Token first = pull.next();
+    const u64 begin = pull.offset();
+    pull.skip(first);
+    if (!in.ok() || std::ranges::find(keys, key) == keys.end()) continue;
+    if (in.offset() - begin > kMostMember) return no(part.name, fmt::format("\"{}\" is too large", key));
+    std::string text(in.offset() - begin, '\0');
+    if (part.source->read(begin, std::as_writable_bytes(std::span(text))) != text.size())
+      return no(part.name, "it can't be read");
+    auto value = json::parse(text, {.decimals = true});
+    if (!value) return no(part.name, value.error().message);
+    out.set(key, std::move(*value));
+  }
+  if (!in.ok()) return no(part.name, to_string(*in.fault()));
   return out;
 }
 
@@ -131,6 +158,7 @@ Result<std::vector<Copy>> copies_of(const std::vector<Found>& found, const Hyper
   std::map<std::string, std::size_t> known;
   std::map<std::string, std::map<u64, Piece>> experts;
   for (const Found& one : found) {
+    if (of.tied && one.name == "lm_head.weight") continue;
     const TensorName name = renamed(one.name, of);
     SY_TRY(Copy copy, copy_of(one, name, of, type));
     const auto [at, fresh] = known.emplace(copy.name, out.size());
@@ -280,6 +308,7 @@ bool part_of_conversion(const std::string& name) {
 Result<Plan> plan_conversion(const std::vector<Part>& parts, const std::string& name) {
   TokenizerFiles files;
   bool config = false, tokenizer = false;
+  const bool pieces = std::ranges::find(parts, "tokenizer.model", &Part::name) != parts.end();
   for (const Part& part : parts) {
     if (part.name == "tokenizer.model") {
       files.pieces = part.source;
@@ -289,7 +318,8 @@ Result<Plan> plan_conversion(const std::vector<Part>& parts, const std::string& 
       SY_TRY(files.config, document(part));
       config = true;
     } else if (part.name == "tokenizer.json") {
-      SY_TRY(files.tokenizer, document(part));
+      // Beside SentencePiece's model its own is not needed, and tens of megabytes.
+      SY_TRY(files.tokenizer, pieces ? members(part, {"added_tokens", "post_processor"}) : document(part));
       tokenizer = true;
     } else if (part.name == "tokenizer_config.json") {
       SY_TRY(files.settings, document(part));

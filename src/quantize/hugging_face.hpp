@@ -22,7 +22,9 @@ struct Hyperparameters {
   u64 key_heads = 0;
   u32 head_size = 0;  // 0: not said
   u64 vocabulary = 0;
-  u64 experts = 0;                 // 0: a dense model
+  u64 experts = 0;  // 0: a dense model
+  u64 layers = 0;
+  bool tied = false;               // the words' matrix is that of the output, whatever else is there
   std::vector<float> frequencies;  // factors; empty: none
 };
 

@@ -143,6 +143,8 @@ Result<u64> experts_of(const json::Value& config, const std::string& name) {
     return no("a model with experts isn't supported for this architecture; expected a dense one");
   }
   SY_TRY(const u64 experts, whole(config, {mixtral ? "num_local_experts" : "num_experts"}));
+  SY_TRY(const u32 used, whole(config, {"num_experts_per_tok"}));
+  if (used > experts) return no(fmt::format("num_experts_per_tok is {}; expected at most {}", used, experts));
   if (experts > kMostExperts) return no(fmt::format("{} experts; expected at most {}", experts, kMostExperts));
   const json::Value& step = first(config, {"decoder_sparse_step"});
   if (!config["mlp_only_layers"].array().empty() || (!step.is_null() && step.unsigned_integer() != 1))
@@ -154,15 +156,22 @@ Result<u64> experts_of(const json::Value& config, const std::string& name) {
 // What llama.cpp takes for granted about Gemma.
 Result<bool> check_gemma(const json::Value& config, const Hyperparameters& of, const Rope& rope) {
   const bool third = of.architecture->name == "gemma3";
-  SY_TRY(const u64 layers, whole(config, {"num_hidden_layers"}));
+  const u64 layers = of.layers;
   SY_TRY(const u64 width, whole(config, {"hidden_size"}));
   const u64 largest = third ? 62 : 46;  // layers of the 27B models, whose attention is scaled otherwise
   const u64 scale = layers == largest ? width / of.heads : of.head_size;
   const json::Value& scaled = first(config, {"query_pre_attn_scalar"});
+  double found = 256;  // transformers' default
   if (!scaled.is_null()) {
-    SY_TRY(const double found, decimal(scaled, "query_pre_attn_scalar"));
-    if (found != static_cast<double>(scale))
-      return no(fmt::format("query_pre_attn_scalar is {}; expected {}", json::compact(scaled), scale));
+    SY_TRY(found, decimal(scaled, "query_pre_attn_scalar"));
+  }
+  if (found != static_cast<double>(scale))
+    return no(fmt::format("query_pre_attn_scalar is {}; expected {}",
+                          scaled.is_null() ? "256, as it isn't there" : json::compact(scaled), scale));
+  for (const std::string_view key : {"attn_logit_softcapping", "final_logit_softcapping"}) {
+    // llama.cpp's own caps would take the place of none.
+    if (!third && first(config, {key}).is_null())
+      return no(fmt::format("{} is null or isn't there; expected a number", key));
   }
   const u64 period = third ? 6 : 2;  // every so many layers one that attends to everything
   const json::Value& pattern = first(config, {"sliding_window_pattern", "_sliding_window_pattern"});
@@ -216,8 +225,15 @@ Result<Hyperparameters> read_hyperparameters(const json::Value& config) {
     out.head_size = static_cast<u32>(size);
   }
   SY_TRY(out.vocabulary, whole(config, {"vocab_size"}));
+  SY_TRY(out.layers, whole(config, {"num_hidden_layers"}));
   SY_TRY(const Rope rope, rope_of(config, *out.architecture));
-  if (out.architecture->shifted) SY_CHECK(check_gemma(config, out, rope));
+  if (out.architecture->shifted) {
+    SY_CHECK(check_gemma(config, out, rope));
+    const json::Value& tied = first(config, {"tie_word_embeddings"});
+    out.tied = out.architecture->name == "gemma2";
+    if (out.tied && tied.is_bool() && !tied.boolean())
+      return no("tie_word_embeddings is false, which isn't supported for this architecture");
+  }
   if (rope.type == "llama3") {
     if (!out.architecture->pairs) return no("the rope type \"llama3\" isn't supported for this architecture");
     SY_TRY(out.frequencies, llama3_factors(config, rope, out.heads));

@@ -31,7 +31,7 @@ struct Vocabulary {
   }
 };
 
-Result<Vocabulary> pieces_of(const Source& model, u64 size) {
+Result<Vocabulary> pieces_of(const Source& model, u64 size, bool begins_with_space) {
   if (size > kMostTokens) return no("the vocabulary is too large");
   Vocabulary out;
   for (u64 i = 0; i < size; ++i) out.texts.push_back(fmt::format("[PAD{}]", i));
@@ -47,7 +47,9 @@ Result<Vocabulary> pieces_of(const Source& model, u64 size) {
   if (!in.ok()) return no(to_string(*in.fault()));
   if (count > size) return no(fmt::format("it has {} pieces; expected at most vocab_size, {}", count, size));
   if (!settings.bpe) return no("its algorithm isn't supported; expected BPE");
-  if (settings.normalization != 0) return no("it normalizes texts, which isn't supported");
+  if (settings.normalization != 0 || settings.removes_spaces) return no("it normalizes texts, which isn't supported");
+  if (begins_with_space && !settings.begins_with_space)
+    return no("it puts no space before a text, but add_prefix_space of tokenizer_config.json isn't false");
   return out;
 }
 
@@ -70,13 +72,15 @@ void add_tokens(Vocabulary& to, const TokenizerFiles& files) {
 }  // namespace
 
 Result<bool> put_sentencepiece(GgufKeys& keys, const TokenizerFiles& files, const Hyperparameters& of) {
-  SY_TRY(Vocabulary tokens, pieces_of(*files.pieces, of.vocabulary));
-  add_tokens(tokens, files);
+  std::optional<bool> space;  // before a text; llama.cpp puts one unless it is told
   if (of.architecture->shifted) {
-    keys.flag("tokenizer.ggml.add_space_prefix", false);
+    space = false;
   } else if (files.settings && (*files.settings)["add_prefix_space"].is_bool()) {
-    keys.flag("tokenizer.ggml.add_space_prefix", (*files.settings)["add_prefix_space"].boolean());
+    space = (*files.settings)["add_prefix_space"].boolean();
   }
+  SY_TRY(Vocabulary tokens, pieces_of(*files.pieces, of.vocabulary, space.value_or(true)));
+  add_tokens(tokens, files);
+  if (space) keys.flag("tokenizer.ggml.add_space_prefix", *space);
   keys.text("tokenizer.ggml.model", "llama");
   keys.text("tokenizer.ggml.pre", "default");
   keys.texts("tokenizer.ggml.tokens", tokens.texts);
@@ -90,6 +94,7 @@ Result<bool> put_sentencepiece(GgufKeys& keys, const TokenizerFiles& files, cons
   }
   SpecialTokens special(files, of.vocabulary);
   SY_CHECK(special.read());
+  if (of.architecture->pairs && of.vocabulary == kWithoutBegin) special.without_begin();
   return special.put(keys);
 }
 

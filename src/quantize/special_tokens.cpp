@@ -70,7 +70,7 @@ void SpecialTokens::without_begin() { keep(adds_, "bos", false, true); }
 
 Result<bool> SpecialTokens::put(GgufKeys& keys) const {
   for (const auto& [type, id] : ids_) {
-    if (type == "cls" || (limit_ && id >= *limit_)) continue;  // convert_hf_to_gguf.py has no key for it
+    if (type == "cls") continue;  // convert_hf_to_gguf.py has no key for it
     keys.number(key(type), id);
   }
   for (const auto& [type, flag] : adds_) {
@@ -148,14 +148,15 @@ void SpecialTokens::from_settings(const std::string& type) {
   if (text.empty()) return;
   for (const json::Value& one : files_.tokenizer["added_tokens"].array()) {
     if (one["content"].string() != text) continue;
-    if (const auto id = one["id"].unsigned_integer()) keep(ids_, type, static_cast<u32>(*id), false);
+    const auto id = one["id"].unsigned_integer();
+    if (id && (!limit_ || *id < *limit_)) keep(ids_, type, static_cast<u32>(*id), false);
     return;
   }
 }
 
 Result<bool> SpecialTokens::id_of(const std::string& type, i64 id) {
   if (id < 0 || id > INT32_MAX) return fail(ErrorCode::usage, fmt::format("config.json: {}_token_id is {}", type, id));
-  keep(ids_, type, static_cast<u32>(id), false);
+  if (!limit_ || static_cast<u64>(id) < *limit_) keep(ids_, type, static_cast<u32>(id), false);
   return true;
 }
 

@@ -11,6 +11,8 @@
 
 namespace steelyard::quantize {
 
+inline constexpr u64 kWithoutBegin = 49'152;  // tokens; convert_hf_to_gguf.py: "Apply to granite small models only"
+
 // Whether a token that doesn't say that it is special controls something all the same.
 bool looks_special(std::string_view token);
 // As a tokenizer writes a token that users define: with spaces.

@@ -69,7 +69,7 @@ TensorName renamed(const std::string& name, const Hyperparameters& of) {
   if (!stem.starts_with(kLayers)) return {};
   stem.remove_prefix(kLayers.size());
   const auto layer = number(stem);
-  if (!layer) return {};
+  if (!layer || *layer >= of.layers) return {};
   const auto in_layer = [&](std::string_view found, std::optional<u64> expert = {}) -> TensorName {
     if (found.empty()) return {};
     return {fmt::format("blk.{}.{}{}", *layer, found, ending), expert};

@@ -15,7 +15,6 @@ namespace {
 
 constexpr u32 kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5;
 constexpr u64 kMostTokens = 2'000'000;
-constexpr u64 kWithoutBegin = 49'152;  // convert_hf_to_gguf.py: "Apply to granite small models only"
 
 std::unexpected<Error> no(std::string why) { return fail(ErrorCode::usage, "tokenizer.json: " + std::move(why)); }
 

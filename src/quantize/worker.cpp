@@ -23,6 +23,7 @@ constexpr u64 kMostMessage = 4096;
 constexpr u64 kMostKeys = u64{60} << 20;
 constexpr u64 kMostFactors = 65'536;
 constexpr u64 kMostExperts = 4'096;
+constexpr std::size_t kMostParts = 240;  // that a worker is given at once
 constexpr u64 kMostHead = u64{1} << 30;  // bytes that are turned at once
 
 class Descriptor final : public Source {
@@ -284,7 +285,8 @@ Result<Plan> plan_in_worker(sandbox::Zygote& zygote, const std::vector<const io:
     descriptors.push_back(file->descriptor());
     sizes.push_back(file->size());
   }
-  if (files.size() > 64) return fail(ErrorCode::usage, "more than 64 files of a model aren't supported");
+  if (files.size() > kMostParts)
+    return fail(ErrorCode::usage, fmt::format("more than {} files of a model aren't supported", kMostParts));
   SY_TRY(const std::vector<std::byte> found, asked(zygote, std::move(descriptors), request(kPlan, name, files, names)));
   return decode_plan(found, sizes);
 }

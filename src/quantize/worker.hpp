@@ -19,7 +19,7 @@ void worker_task(std::span<const int> files, Bytes request, const sandbox::Write
 
 // read_layout in a worker.
 Result<Layout> layout_in_worker(sandbox::Zygote& zygote, const io::File& file);
-// plan_conversion in a worker. `names`: of the files, in their order; `name`: of the model. At most 64 files.
+// plan_conversion in a worker. `names`: of the files, in their order; `name`: of the model. At most 240 files.
 Result<Plan> plan_in_worker(sandbox::Zygote& zygote, const std::vector<const io::File*>& files,
                             const std::vector<std::string>& names, const std::string& name);
 

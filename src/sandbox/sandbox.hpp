@@ -38,7 +38,7 @@ struct Limits {
 
 struct Batch {
   u32 task = 0;            // index into the tasks given to start()
-  std::vector<int> files;  // at most 64
+  std::vector<int> files;  // at most 240
   std::vector<std::byte> request;
 };
 

@@ -32,7 +32,7 @@
 namespace steelyard::sandbox {
 namespace {
 
-constexpr std::size_t kMostFiles = 64;
+constexpr std::size_t kMostFiles = 240;  // below SCM_MAX_FD
 using Trailer = std::array<std::byte, 16>;
 
 // Parent to zygote. Descriptors ride along: the output pipe, the request, the files.

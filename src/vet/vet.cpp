@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "bench/model.hpp"
 #include "host/host.hpp"
 #include "policy/kind.hpp"
 #include "stack/build.hpp"
@@ -38,16 +40,18 @@ Result<std::optional<evidence::Record>> runtime(const Request& request, const En
   return record;
 }
 
-// What was measured before, of the one GGUF model that the scan found.
+// What was measured before, of the GGUF model that the scan found, where there are no other weights.
 void recall(const evidence::Store& store, const evidence::Record& scan, std::vector<evidence::Record>& measured) {
-  std::vector<std::string> files;
-  for (const Artifact& artifact : scan.found.artifacts) {
-    if (artifact.format == "gguf" && !artifact.parent) files.push_back(scan.subjects[artifact.subject].sha256);
-  }
-  if (files.empty()) return;
+  const auto model = bench::gguf_model(scan.found, "");
+  if (!model || bench::other_weights(scan.found)) return;
+  std::set<std::string> files;
+  for (const u32 artifact : *model) files.insert(scan.subjects[scan.found.artifacts[artifact].subject].sha256);
   const auto take = [&](std::string_view kind) {
-    for (evidence::Record& record : store.about(kind, files.front(), kMostMeasured)) {
-      if (record.subjects.size() == files.size()) measured.push_back(std::move(record));
+    std::size_t taken = 0;
+    for (evidence::Record& record : store.about(kind, *files.begin(), SIZE_MAX)) {
+      std::set<std::string> about;
+      for (const evidence::Subject& subject : record.subjects) about.insert(subject.sha256);
+      if (about == files && taken++ < kMostMeasured) measured.push_back(std::move(record));
     }
   };
   if (measured.empty()) take("bench");

@@ -10,7 +10,8 @@ constexpr u64 kMostPiece = 64 * 1024;
 constexpr u64 kNumber = 0, kEight = 1, kBytes = 2, kFour = 5;
 // Of ModelProto, SentencePiece, TrainerSpec and NormalizerSpec.
 constexpr u64 kPiece = 1, kTrainer = 2, kNormalizer = 3, kLastField = 5;
-constexpr u64 kText = 1, kScore = 2, kType = 3, kModelType = 3, kBpe = 2, kTable = 2;
+constexpr u64 kText = 1, kScore = 2, kType = 3, kModelType = 3, kBpe = 2, kTable = 2, kDummyPrefix = 3,
+              kRemoveSpaces = 4;
 
 // A base-128 number.
 u64 varint(Cursor& in, std::string_view field) {
@@ -95,9 +96,16 @@ SentencePieceSettings read_sentencepiece(Cursor& in, const std::function<void(Se
       });
     } else if (field == kNormalizer) {
       fields(in, end, "settings", [&](u64 inner, u64 type) {
-        if (inner != kTable || type != kBytes) return false;
-        out.normalization = length(in, end, "settings");
-        in.skip(out.normalization, "settings");
+        if (inner == kTable && type == kBytes) {
+          out.normalization = length(in, end, "settings");
+          in.skip(out.normalization, "settings");
+        } else if (inner == kDummyPrefix && type == kNumber) {
+          out.begins_with_space = varint(in, "settings") != 0;
+        } else if (inner == kRemoveSpaces && type == kNumber) {
+          out.removes_spaces = varint(in, "settings") != 0;
+        } else {
+          return false;
+        }
         return true;
       });
     } else {

@@ -20,8 +20,10 @@ struct SentencePiece {
 };
 
 struct SentencePieceSettings {
-  bool bpe = false;       // pieces were found by byte-pair encoding, not by another algorithm
-  u64 normalization = 0;  // bytes of a table of replacements; 0: text stays as it is
+  bool bpe = false;               // pieces were found by byte-pair encoding, not by another algorithm
+  u64 normalization = 0;          // bytes of a table of replacements; 0: characters stay as they are
+  bool removes_spaces = true;     // but one of several
+  bool begins_with_space = true;  // every text, with one put there
 };
 
 // All of the cursor's bytes, a piece at a time. What came before a fault was given.

@@ -38,11 +38,11 @@ def bytes_field(number, content):
     return bytes([number << 3 | 2]) + length + bytes([size]) + content
 
 
-def sentencepiece(pieces, algorithm=2, table=b""):
+def sentencepiece(pieces, algorithm=2, table=b"", dummy_prefix=True, removes_spaces=False):
     out = b""
     for text, score, kind in pieces:
         out += bytes_field(1, bytes_field(1, text.encode()) + b"\x15" + struct.pack("<f", score) + bytes([0x18, kind]))
-    return out + bytes_field(2, bytes([0x18, algorithm])) + bytes_field(3, bytes_field(1, b"identity") + bytes_field(2, table))
+    return out + bytes_field(2, bytes([0x18, algorithm])) + bytes_field(3, bytes_field(1, b"identity") + bytes_field(2, table) + bytes([0x18, dummy_prefix, 0x20, removes_spaces]))
 
 
 def template(begin, ids):
@@ -159,6 +159,24 @@ for name, config, kind, norms, own in (
     checks.equal(tokens_of(out, "the"), [2, 5 + 256 + WORDS.index("the")], f"{name}: tokens of a text")
 
 
+# The words' matrix is Gemma 2's output, whatever else lies there; a large tokenizer.json is passed over beside a tokenizer.model.
+tied = folder / "gemma2-tied"
+shutil.copytree(folder / "gemma2", tied)
+tensors = {key: numpy.array(value) for key, value in saved.items()}
+save_safetensors(tied / "model.safetensors", {**tensors, "lm_head.weight": tensors["model.embed_tokens.weight"]})
+large = template("<bos>", ids)
+large["model"]["vocab"] = {f"{i:060}": i for i in range(500_000)}
+(tied / "tokenizer.json").write_text(json.dumps(large))
+out, keys, found = converted(tied, "F32")
+checks.true("output.weight" not in found and keys["tokenizer.ggml.add_bos_token"], f"tied: {sorted(found)}")
+checks.equal(tokens_of(out, "the"), [2, 5 + 256 + WORDS.index("the")], "tied: tokens of a text")
+
+# An id beyond the vocabulary doesn't stand in the way of another that is said.
+place, saved = directory("padded", [*LLAMA, *BYTES, *MERGED], {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
+                         {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<PAD>"}, template("<s>", {"<s>": 1, "</s>": 2, "<PAD>": len(LLAMA) + 256 + len(WORDS) + 4}))
+checks.equal(converted(place, "BF16")[1]["tokenizer.ggml.padding_token_id"], 0, "an id beyond the vocabulary")
+
+
 # Each is one change of a directory that is taken.
 def edited(name, base, file, change):
     place = folder / f"bad-{name}"
@@ -176,12 +194,21 @@ def with_model(name, content):
     return place
 
 
+prefixless = folder / "bad-prefixless"
+shutil.copytree(folder / "mistral", prefixless)
+(prefixless / "tokenizer.model").write_bytes(sentencepiece([*LLAMA, *BYTES, *MERGED], dummy_prefix=False))
 without = folder / "bad-without"
 shutil.copytree(folder / "gemma3", without)
 (without / "tokenizer.model").unlink()
 for place, message in (
         (with_model("unigram", sentencepiece(pieces, algorithm=1)), "tokenizer.model: its algorithm isn't supported; expected BPE"),
         (with_model("table", sentencepiece(pieces, table=b"abc")), "tokenizer.model: it normalizes texts, which isn't supported"),
+        (with_model("spaces", sentencepiece(pieces, removes_spaces=True)), "tokenizer.model: it normalizes texts, which isn't supported"),
+        (edited("cap-null", "gemma2", "config.json", lambda d: d.update(attn_logit_softcapping=None)), "attn_logit_softcapping is null or isn't there; expected a number"),
+        (edited("scale-default", "gemma2", "config.json", lambda d: d.pop("query_pre_attn_scalar")), "query_pre_attn_scalar is 256, as it isn't there; expected 64"),
+        (edited("untied", "gemma2", "config.json", lambda d: d.update(tie_word_embeddings=False)), "tie_word_embeddings is false, which isn't supported for this architecture"),
+        (edited("layers", "gemma3", "config.json", lambda d: d.update(num_hidden_layers=0)), "num_hidden_layers is 0; expected a number above 0"),
+        (prefixless, "tokenizer.model: it puts no space before a text, but add_prefix_space"),
         (with_model("cut", sentencepiece(pieces)[:2000]), "tokenizer.model: "),
         (with_model("more", sentencepiece(pieces + MERGED)), f"tokenizer.model: it has {count + len(WORDS)} pieces; expected at most vocab_size, {count + 4}"),
         (without, "tokenizer.model: it isn't there; expected for this architecture"),

@@ -247,6 +247,8 @@ for place, message in (
     (edited("arch", "config.json", lambda d: d.update(architectures=["GPT2LMHeadModel"])), "the architecture GPT2LMHeadModel isn't supported; expected one of LlamaForCausalLM, MistralForCausalLM, MixtralForCausalLM, Qwen3MoeForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, Gemma2ForCausalLM, Gemma3ForCausalLM"),
     (edited("experts", "config.json", lambda d: d.update(num_local_experts=8)), "a model with experts isn't supported for this architecture"),
     (edited("dense-layers", "config.json", lambda d: d.update(many, architectures=["Qwen3MoeForCausalLM"], mlp_only_layers=[0])), "layers without experts aren't supported"),
+    (edited("used", "config.json", lambda d: d.update(wide, architectures=["MixtralForCausalLM"], num_experts_per_tok=13)), "num_experts_per_tok is 13; expected at most 12"),
+    (edited("layers", "config.json", lambda d: d.update(num_hidden_layers=1)), "a tensor of this name isn't supported for this architecture"),
     (edited("shares", "config.json", lambda d: d.update(many, architectures=["Qwen3MoeForCausalLM"], norm_topk_prob=False)), "norm_topk_prob isn't true"),
     (edited("no-experts", "config.json", lambda d: d.update(wide, architectures=["MixtralForCausalLM"], num_local_experts=0)), "num_local_experts is 0; expected a number above 0"),
     (edited("quantized", "config.json", lambda d: d.update(quantization_config={"quant_method": "fp8"})), 'a model with "quantization_config" isn\'t supported'),

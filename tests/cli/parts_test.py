@@ -9,7 +9,7 @@ import sys
 
 import gguf
 
-from program import SOURCE, Checks, run, scratch
+from program import SOURCE, Checks, recipe, run, scratch
 
 sys.path.insert(0, str(SOURCE / "tests/stack"))
 import built_stack  # noqa: E402
@@ -51,12 +51,17 @@ rules = sorted({finding["rule"] for record in json.loads(scan.stdout)["records"]
 checks.equal((scan.returncode, rules), (0, []), "a split model has no finding of its own")
 
 # Evidence is about all of its files.
-done = run("bench", split, "--no-speed", "--claim", "template", "-o", folder / "bench.json", env=env)
+done = run("bench", split, "--no-speed", "--claim", "template", "-o", folder / "bench.json", env=env, timeout=900)
 checks.equal(done.returncode, 0, done.stderr)
 record = json.loads((folder / "bench.json").read_text())["records"][0]["statement"]
 checks.equal([subject["path"] for subject in record["subjects"]], [part.name for part in parts], "subjects")
 fits = run("bench", split, "--fits", env=env)
-checks.true(fits.returncode == 3 and "split into several files" in fits.stdout + fits.stderr, f"fits: {fits.returncode} {fits.stdout} {fits.stderr}")
+one = run("bench", MODEL, "--fits", "--memory", "4GiB", "-f", "json", env=env)
+fits = run("bench", split, "--fits", "--memory", "4GiB", "-f", "json", env=env)
+estimates = [[m["value"] for m in json.loads(done.stdout)["records"][0]["statement"]["measurements"]] for done in (one, fits)]
+checks.true(len(estimates[0]) > 0 and all(0 <= int(b) - int(a) < 2_000_000 for a, b in zip(*estimates, strict=True)), f"fits, with a header for each part: {estimates}")
+little = run("run", split, "-p", "x", "--memory", "64MiB", env=env)
+checks.true(little.returncode == 2 and "too little memory" in little.stderr, f"too little: {little.stderr}")
 
 # What is missing, and what isn't one model.
 alone = folder / "alone"
@@ -97,7 +102,7 @@ shutil.copy(MODEL, published / "model.gguf")
 (published / "README.md").write_text("---\nlicense: apache-2.0\nlanguage:\n- en\n---\n# A model\n")
 require = folder / "require.toml"
 require.write_text('schema = "steelyard/require/1"\nname = "mine"\ntitle = "Mine"\n\n[[require]]\nid = "speaks"\nkind = "claim"\nclaims = ["languages"]\nwhy = "It has to."\n')
-done = run("vet", published, "-c", "offline-chat", "--require", require, "--depth", "full", "-o", folder / "vet.json", env=env)
+done = run("vet", published, "-c", "offline-chat", "--require", require, "--depth", "full", "-o", folder / "vet.json", env=env, timeout=900)
 report = json.loads((folder / "vet.json").read_text())
 bench = [one["statement"] for one in report["records"] if one["statement"]["kind"] == "bench"]
 checks.true(len(bench) == 1 and [subject["path"] for subject in bench[0]["subjects"]] == ["model.gguf"], f"vet: {done.stdout} {done.stderr}")
@@ -111,6 +116,21 @@ checks.true("bench" in kinds and again.returncode == done.returncode, f"again: {
 shutil.copy(MODEL, published / "other.gguf")
 kinds_of_two = run("vet", published, "-c", "offline-chat", "--require", require, "-o", folder / "two.json", env=env)
 checks.true("bench" not in [one["statement"]["kind"] for one in json.loads((folder / "two.json").read_text())["records"]], f"two models: {kinds_of_two.stdout}")
+
+(published / "other.gguf").unlink()
+# Nor for one with weights of another kind, which nobody ran; nor is such a folder measured as if it were the GGUF file.
+with open(published / "model.safetensors", "wb") as file:
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    file.write(len(header).to_bytes(8, "little") + header + bytes(4))
+for flags in ([], ["--depth", "full"]):
+    done = run("vet", published, "-c", "offline-chat", "--require", require, *flags, "-o", folder / "mixed.json", env=env, timeout=900)
+    checks.true("bench" not in [one["statement"]["kind"] for one in json.loads((folder / "mixed.json").read_text())["records"]], f"other weights: {done.stdout}")
+checks.true("other weights lie beside the GGUF file" in done.stdout + done.stderr, f"other weights: {done.stdout} {done.stderr}")
+# What sees for a model is no other model.
+(published / "model.safetensors").unlink()
+(published / "mmproj.gguf").write_bytes(recipe('gguf 3 0 1\nkv_str general.architecture "clip"\n'))
+run("vet", published, "-c", "offline-chat", "--require", require, "-o", folder / "sees.json", env=env)
+checks.true("bench" in [one["statement"]["kind"] for one in json.loads((folder / "sees.json").read_text())["records"]], "beside what sees for it")
 
 shutil.rmtree(folder)
 checks.finish()

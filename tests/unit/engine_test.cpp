@@ -91,6 +91,8 @@ TEST(Engine, WhatDoesNotBelongThereIsAnError) {
       {generated(0, {1, 2, 3}), generated(1, {1}), encode(Type::done)},  // longer than asked
       {generated(0, {100}), generated(1, {1}), encode(Type::done)},      // a token that doesn't exist
       {generated(0, {-1}), generated(1, {1}), encode(Type::done)},
+      {encode(Type::generated, Generated{.prompt = 0, .tokens = {1}, .text = "x", .stop = Stop::word}),
+       generated(1, {1}), encode(Type::done)},               // ended by a text, where none was to end it
       {encode(Type::scored, Scored{}), encode(Type::done)},  // of another request
       {encode(Type::generated), encode(Type::done)},         // cut short
       {encode(Type::hello, Hello{}), encode(Type::done)},

@@ -38,6 +38,9 @@ TEST(SentencePiece, ReadsPiecesAndSettings) {
   EXPECT_EQ(found.pieces[0].type, SentencePiece::Type::control);
   EXPECT_TRUE(found.settings.bpe);
   EXPECT_EQ(found.settings.normalization, 3U);
+  EXPECT_TRUE(found.settings.removes_spaces && found.settings.begins_with_space);  // what isn't said is so
+  const Read plain = read("\x1A\x04\x18\x00\x20\x00"sv);
+  EXPECT_FALSE(plain.settings.removes_spaces || plain.settings.begins_with_space);
   EXPECT_FALSE(read("\x12\x02\x18\x01"sv).settings.bpe);
 }
 

@@ -15,8 +15,8 @@ struct Kernels {
   std::size_t rows = 0;  // most of any matrix
 };
 
-// Looks at the types of the tensors, and turns off the tiled product of ggml for this process unless `fastest`. The
-// file is at its beginning afterwards. Throws std::runtime_error when llama.cpp can't read the header.
+// Looks at the types of the tensors, and turns off the tiled product of ggml for this process unless `fastest`.
+// `files`: names of the model's parts (files.hpp). Throws std::runtime_error when llama.cpp can't read a header.
 Kernels choose_kernels(const std::vector<std::string>& files, bool fastest);
 
 }  // namespace steelyard::engine

@@ -116,7 +116,7 @@ class Session {
     if (place) throw std::runtime_error("a model is loaded already");
     if (wanted.threads != threads_) throw std::runtime_error("another number of threads than it was started with");
     const std::vector<std::string>& files = wanted.reference ? reference_files_ : model_files_;
-    if (files.empty()) throw std::runtime_error("no model was handed over");
+    if (files.empty()) throw std::runtime_error("no model was handed over, or in more files than may be open");
     place = std::make_unique<Model>(files, wanted, [this] { return control_->load() != 0; }, tell());
     give(Type::loaded, place->describe());
   }

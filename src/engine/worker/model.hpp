@@ -25,8 +25,7 @@ using Tell = std::function<void(const Progress& progress)>;
 
 class Model {
  public:
-  // Takes over the file. `cancelled` is asked between and during decoding.
-  // `files`: names of its parts, in their order (files.hpp).
+  // `files`: names of its parts, in their order (files.hpp). `cancelled` is asked between and during decoding.
   Model(const std::vector<std::string>& files, const Load& load, const std::function<bool()>& cancelled,
         const Tell& tell);
   ~Model();

@@ -40,7 +40,7 @@ void GgufMemory::add(std::string_view name, const std::array<u64, 4>& dimensions
 void GgufMemory::report(Reporter& report) const {
   const auto whole = output_ ? repacked_ : plus(repacked_, embedding_.value_or(0));  // the embedding is the output too
   const auto whole_512 = output_ ? repacked_512_ : plus(repacked_512_, embedding_512_.value_or(0));
-  if (!cached_ || !fused_ || !whole || !whole_512 || width_ == 0) return;
+  if (!cached_ || !fused_ || !whole || !whole_512 || (width_ == 0 && *cached_ == 0 && *fused_ == 0)) return;
   report.fact("model.memory",
               json::Value()
                   .set("cached_rows", *cached_)
