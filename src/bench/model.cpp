@@ -15,7 +15,9 @@ Result<std::vector<u32>> gguf_model(const Examination& found, const std::string&
     u32 artifact = 0;
     u64 index = 0;
     u64 count = 1;
-    bool sees = false;  // for the model
+    std::string architecture, type;
+    // What sees for a model, which llama.cpp runs by other means; what quantizing weighs by, which can't be run.
+    bool beside() const { return architecture == "clip" || (architecture.empty() && type == "imatrix"); }
   };
   std::map<u32, Part> files;
   for (u32 i = 0; i < found.artifacts.size(); ++i) {
@@ -27,15 +29,16 @@ Result<std::vector<u32>> gguf_model(const Examination& found, const std::string&
     if (file == files.end()) continue;
     if (fact.key == "split.index") file->second.index = fact.value.unsigned_integer().value_or(0);
     if (fact.key == "split.count") file->second.count = fact.value.unsigned_integer().value_or(1);
-    if (fact.key == "model.architecture") file->second.sees = fact.value.string() == "clip";
+    if (fact.key == "model.architecture") file->second.architecture = fact.value.string();
+    if (fact.key == "model.type") file->second.type = fact.value.string();
   }
   std::vector<Part> parts;
   for (const auto& [artifact, part] : files) {
-    if (!part.sees) parts.push_back(part);
+    if (!part.beside()) parts.push_back(part);
   }
   const std::string shown = text::display(name);
   if (parts.empty())
-    return fail(ErrorCode::usage, fmt::format("{}: expected a GGUF file, or a folder with one", shown));
+    return fail(ErrorCode::usage, fmt::format("{}: expected a GGUF model, or a folder with one", shown));
   std::ranges::sort(parts, {}, &Part::index);
   const u64 count = parts.front().count;
   if (parts.size() > 1 && (count != parts.size() || !std::ranges::all_of(parts, [&](const Part& one) {

@@ -82,7 +82,7 @@ shutil.copytree(split, swapped)
 shutil.copy(parts[1], swapped / parts[2].name)
 for name, message in ((alone, "1 of 3 files of a model; the others aren't there"), (two, "2 GGUF files that aren't the parts of one model; name one of them"),
                       (mixed, "4 GGUF files that aren't the parts of one model"), (swapped, "3 GGUF files that aren't the parts of one model"),
-                      (none, "expected a GGUF file, or a folder with one")):
+                      (none, "expected a GGUF model, or a folder with one")):
     found = answer(name, "--override")
     checks.true(message in found, f"{name.name}: {found}")
 
@@ -126,9 +126,10 @@ for flags in ([], ["--depth", "full"]):
     done = run("vet", published, "-c", "offline-chat", "--require", require, *flags, "-o", folder / "mixed.json", env=env, timeout=900)
     checks.true("bench" not in [one["statement"]["kind"] for one in json.loads((folder / "mixed.json").read_text())["records"]], f"other weights: {done.stdout}")
 checks.true("other weights lie beside the GGUF file" in done.stdout + done.stderr, f"other weights: {done.stdout} {done.stderr}")
-# What sees for a model is no other model.
+# What sees for a model, and the matrix it was quantized by, are no other models.
 (published / "model.safetensors").unlink()
 (published / "mmproj.gguf").write_bytes(recipe('gguf 3 0 1\nkv_str general.architecture "clip"\n'))
+(published / "imatrix.gguf").write_bytes(recipe('gguf 3 0 1\nkv_str general.type "imatrix"\n'))
 run("vet", published, "-c", "offline-chat", "--require", require, "-o", folder / "sees.json", env=env)
 checks.true("bench" in [one["statement"]["kind"] for one in json.loads((folder / "sees.json").read_text())["records"]], "beside what sees for it")
 
