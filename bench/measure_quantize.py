@@ -1,8 +1,9 @@
 """Quantization beside llama-quantize by hand, same run: the same bytes? found when changed? how fast?
 
 measure_quantize.py PROGRAM: F16 is made from the demo's model. The last line is JSON: {identical, tamper_found,
-mb_per_s (of input, median of the types), vs_llama_quantize (its time / ours), n, peer, versions}. Ours scans and
-hashes source and output besides, and checks that they agree.
+mb_per_s (of input, median of the types), vs_llama_quantize (its time / ours), vs_by_hand (the time of llama-quantize and
+sha256sum of both files, one after the other / ours), n, peer, versions}. Ours scans and hashes source and output, and
+writes their provenance.
 """
 
 import json
@@ -40,16 +41,18 @@ with tempfile.TemporaryDirectory() as name:
     source = folder / "f16.gguf"
     timed(quantizer, "--allow-requantize", ROOT / "build/demo/model.gguf", source, "F16", threads)
     megabytes = source.stat().st_size / 1e6
-    identical, found, rates, ratios = 0, 0, [], []
+    identical, found, rates, ratios, by_hand = 0, 0, [], [], []
     for kind in TYPES:
         out, hand = folder / f"{kind}.gguf", folder / f"{kind}.hand"
-        ours, theirs = [], []
+        ours, theirs, sums = [], [], []
         for _ in range(REPEAT):
             theirs.append(timed(quantizer, source, hand, kind, threads)[0])
+            sums.append(timed("sha256sum", source, hand)[0])
             ours.append(timed(steelyard, "quantize", source, "-t", kind, "-o", out)[0])
         identical += out.read_bytes() == hand.read_bytes()
         rates.append(megabytes / statistics.median(ours))
         ratios.append(statistics.median(theirs) / statistics.median(ours))
+        by_hand.append((statistics.median(theirs) + statistics.median(sums)) / statistics.median(ours))
         tensor = next(t for t in gguf.GGUFReader(str(out)).tensors if t.name == "blk.7.ffn_up.weight")
         block = int(tensor.n_bytes) // gguf.GGML_QUANT_SIZES[tensor.tensor_type][1] // 2
         at = int(tensor.data_offset) + block * gguf.GGML_QUANT_SIZES[tensor.tensor_type][1]
@@ -66,5 +69,5 @@ with tempfile.TemporaryDirectory() as name:
     upstream = next(fact["value"] for fact in record["statement"]["facts"] if fact["key"] == "stack.upstream")
     print(json.dumps({
         "identical": f"{identical}/{len(TYPES)}", "tamper_found": f"{found}/{len(TYPES)}",
-        "mb_per_s": round(statistics.median(rates), 1), "vs_llama_quantize": round(statistics.median(ratios), 3),
+        "mb_per_s": round(statistics.median(rates), 1), "vs_llama_quantize": round(statistics.median(ratios), 3), "vs_by_hand": round(statistics.median(by_hand), 3),
         "n": REPEAT, "peer": "llama-quantize", "versions": {"steelyard": version, "llama.cpp": upstream["commit"]}}))
