@@ -175,7 +175,8 @@ Result<Proof> prove(const io::File& archive, const Lock& lock, const fs::path& f
 Result<u64> compare(const fs::path& folder, const Listing& files, Examination& found) {
   SY_TRY(io::Tree tree, io::Tree::open(folder));
   std::vector<std::pair<std::string, std::string>> lost;
-  SY_TRY(const auto entries, tree.walk("", [&](std::string path, std::string why) { lost.emplace_back(std::move(path), std::move(why)); }));
+  SY_TRY(const auto entries,
+         tree.walk("", [&](std::string path, std::string why) { lost.emplace_back(std::move(path), std::move(why)); }));
   for (const auto& [path, why] : lost) differs(found, path, "can't be listed: " + why);
   std::set<std::string, std::less<>> seen;
   u64 compared = 0;
