@@ -58,6 +58,7 @@ Result<json::Value> members(const Part& part, std::initializer_list<std::string_
     const u64 begin = pull.offset();
     pull.skip(first);
     if (!in.ok() || std::ranges::find(keys, key) == keys.end()) continue;
+    if (out.find(key) != nullptr) return no(part.name, fmt::format("\"{}\" is there twice", key));
     if (in.offset() - begin > kMostMember) return no(part.name, fmt::format("\"{}\" is too large", key));
     std::string text(in.offset() - begin, '\0');
     if (part.source->read(begin, std::as_writable_bytes(std::span(text))) != text.size())

@@ -197,6 +197,9 @@ def with_model(name, content):
 prefixless = folder / "bad-prefixless"
 shutil.copytree(folder / "mistral", prefixless)
 (prefixless / "tokenizer.model").write_bytes(sentencepiece([*LLAMA, *BYTES, *MERGED], dummy_prefix=False))
+twice = folder / "bad-twice"
+shutil.copytree(folder / "gemma3", twice)
+(twice / "tokenizer.json").write_text((twice / "tokenizer.json").read_text().rstrip("}") + '}, "added_tokens": []}')
 without = folder / "bad-without"
 shutil.copytree(folder / "gemma3", without)
 (without / "tokenizer.model").unlink()
@@ -208,6 +211,7 @@ for place, message in (
         (edited("scale-default", "gemma2", "config.json", lambda d: d.pop("query_pre_attn_scalar")), "query_pre_attn_scalar is 256, as it isn't there; expected 64"),
         (edited("untied", "gemma2", "config.json", lambda d: d.update(tie_word_embeddings=False)), "tie_word_embeddings is false, which isn't supported for this architecture"),
         (edited("layers", "gemma3", "config.json", lambda d: d.update(num_hidden_layers=0)), "num_hidden_layers is 0; expected a number above 0"),
+        (twice, 'tokenizer.json: "added_tokens" is there twice'),
         (prefixless, "tokenizer.model: it puts no space before a text, but add_prefix_space"),
         (with_model("cut", sentencepiece(pieces)[:2000]), "tokenizer.model: "),
         (with_model("more", sentencepiece(pieces + MERGED)), f"tokenizer.model: it has {count + len(WORDS)} pieces; expected at most vocab_size, {count + 4}"),

@@ -71,7 +71,7 @@ constexpr std::array<Token, 14> kTokens = {{
     {"a token of npm", "npm_", 36, 36, ""},
 }};
 
-// Random enough to be real: many different characters, no word that stands for a placeholder.
+// Random enough to be real: many different characters, no word that says it is to be filled in.
 bool random_looking(std::string_view token) {
   const std::set<char> distinct(token.begin(), token.end());
   const std::string low = text::lower(token);
